@@ -1,0 +1,92 @@
+# How a room of the house becomes a target.
+#
+#   hone_room(ir DEPS hone::base [LINK lib…])
+#
+# compiles every .cc of the folder (and of its subfolders that have no CMakeLists.txt of their own) into the
+# static library hone_ir, alias hone::ir. Files named x_test.cc become the test program hone_ir_test,
+# x_benchmark.cc hone_ir_benchmark, and x_fuzz.cc one libFuzzer program each. A room links only what DEPS
+# names, so that the linker says no to an include that skips a wall.
+
+add_library(hone_warnings INTERFACE)
+target_compile_options(hone_warnings INTERFACE
+  -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Woverloaded-virtual $<$<BOOL:${HONE_WERROR}>:-Werror>)
+# GCC 12 reports false positives of these through std::variant and std::expected at -O2.
+target_compile_options(hone_warnings INTERFACE
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds -Wno-dangling-pointer -Wno-free-nonheap-object>)
+if(HONE_SANITIZE)
+  add_compile_options(-fsanitize=${HONE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${HONE_SANITIZE})
+endif()
+
+function(hone_collect out folder pattern)
+  file(GLOB_RECURSE found CONFIGURE_DEPENDS RELATIVE ${folder} ${folder}/${pattern})
+  set(kept)
+  foreach(f ${found})
+    get_filename_component(d ${f} DIRECTORY)
+    set(owned FALSE)
+    while(d)
+      if(EXISTS ${folder}/${d}/CMakeLists.txt)
+        set(owned TRUE)
+        break()
+      endif()
+      get_filename_component(d ${d} DIRECTORY)
+    endwhile()
+    if(NOT owned)
+      list(APPEND kept ${folder}/${f})
+    endif()
+  endforeach()
+  set(${out} ${kept} PARENT_SCOPE)
+endfunction()
+
+function(hone_room name)
+  cmake_parse_arguments(R "" "" "DEPS;LINK;TEST_DEPS" ${ARGN})
+  hone_collect(sources ${CMAKE_CURRENT_SOURCE_DIR} *.cc)
+  set(tests ${sources})
+  set(benchmarks ${sources})
+  set(fuzzers ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER benchmarks INCLUDE REGEX "_benchmark\\.cc$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_(test|benchmark|fuzz)\\.cc$")
+
+  if(sources)
+    add_library(hone_${name} STATIC ${sources})
+    set(scope PUBLIC)
+    target_link_libraries(hone_${name} PRIVATE hone_warnings)
+  else()
+    add_library(hone_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  add_library(hone::${name} ALIAS hone_${name})
+  target_include_directories(hone_${name} ${scope} ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(hone_${name} ${scope} ${R_DEPS} ${R_LINK})
+  set_property(GLOBAL APPEND PROPERTY HONE_ROOMS hone_${name})
+
+  if(HONE_TESTS AND tests)
+    hone_test(hone_${name}_test SOURCES ${tests} DEPS hone::${name} ${R_TEST_DEPS})
+  endif()
+  if(HONE_BENCHMARKS AND benchmarks)
+    add_executable(hone_${name}_benchmark ${benchmarks})
+    target_link_libraries(hone_${name}_benchmark PRIVATE hone::${name} ${R_TEST_DEPS} hone_warnings benchmark::benchmark_main)
+  endif()
+  if(HONE_FUZZ)
+    foreach(f ${fuzzers})
+      get_filename_component(target ${f} NAME_WE)
+      add_executable(${target} ${f})
+      target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      target_link_libraries(${target} PRIVATE hone::${name} ${R_TEST_DEPS} hone_warnings)
+    endforeach()
+  endif()
+endfunction()
+
+# One GoogleTest program; ctest sees it as one test, so that a run prints one line a room.
+function(hone_test target)
+  cmake_parse_arguments(T "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${target} ${T_SOURCES})
+  target_link_libraries(${target} PRIVATE ${T_DEPS} hone_warnings GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${target} PRIVATE HONE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" HONE_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  add_test(NAME ${target} COMMAND ${target})
+  set_tests_properties(${target} PROPERTIES TIMEOUT 600)
+endfunction()

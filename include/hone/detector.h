@@ -1,0 +1,60 @@
+// Pictures in, boxes out.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hone/detections.h"
+#include "hone/engine.h"
+
+namespace hone {
+
+// 8-bit picture that somebody else owns: height rows of row_bytes bytes, each width * 3 bytes BGR.
+struct ImageView {
+  const uint8_t* data = nullptr;
+  int width = 0, height = 0;
+  size_t row_bytes = 0;
+};
+
+struct DetectorOptions {
+  Shape imgsz;                 // {height, width}; empty: the model's own
+  bool rect = true;            // pad to the next multiple of the stride instead of to imgsz, where the engine is dynamic
+  float conf = 0.25f, iou = 0.7f;
+  int max_det = 300;
+  bool agnostic = false;
+  std::vector<int> classes;    // empty: all
+  std::string device = "cpu";
+  size_t thread_count = 0;
+};
+
+// Where the time of the last detect() went, milliseconds for the whole batch.
+struct DetectTimes {
+  double preprocess_ms = 0, inference_ms = 0, postprocess_ms = 0;
+  Shape input_shape;
+};
+
+// Letterbox, network, decode and NMS. Belongs to one thread at a time.
+class Detector {
+ public:
+  static Result<std::unique_ptr<Detector>> create(std::shared_ptr<const Engine> engine, DetectorOptions options = {});
+  ~Detector();
+
+  Result<Detections> detect(const ImageView& image);
+  // A batch; pictures of unequal shapes are letterboxed to the same full imgsz.
+  Result<std::vector<Detections>> detect(std::span<const ImageView> images);
+
+  const std::vector<std::string>& class_names() const;
+  const DetectTimes& times() const;
+
+ private:
+  struct State;
+  explicit Detector(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hone

@@ -1,0 +1,32 @@
+// Runs the rewrites of passes.inc.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "ir/graph.h"
+#include "ir/infer.h"
+
+namespace hone {
+
+enum class PassStage : uint8_t { portable, bound };
+
+struct PassContext {
+  Evaluator evaluate;
+  // Called after each pass that changed the graph (for --dump=STAGE); may be empty.
+  std::function<void(std::string_view pass, const Graph& graph)> observe;
+};
+
+// Runs every pass of the stage in order, verifying after each.
+Result<> run_passes(Graph& graph, PassStage stage, const PassContext& context);
+// Names in order, for `--dump` and its error message.
+std::vector<std::string_view> pass_names(PassStage stage);
+
+// Not in the list, called by whoever wants them:
+// All floating values become f32 (weights lazily); with keep_io, Casts keep the types of graph inputs and outputs.
+void promote_to_f32(Graph& graph, bool keep_io);
+// The exporters' half precision: values and weights become f16. keep_f32_io: inputs and outputs stay f32 behind Casts.
+// Nodes after (and with) the box decode stay f32 (DecodeBoxes, and what follows it).
+void convert_to_f16(Graph& graph, bool keep_f32_io);
+
+}  // namespace hone

@@ -1,0 +1,70 @@
+// A plan: schedule and memory for one set of input shapes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+#include "ir/infer.h"
+#include "kernels/kernel.h"
+#include "tactics/tactics.h"
+
+namespace hone {
+
+// Where a tensor of a step lies.
+struct Operand {
+  enum class Place : uint8_t { none, arena, input, output, constant, packed };
+  Place place = Place::none;
+  size_t index = 0;              // of the graph input or output, or into Plan::constants
+  size_t offset_bytes = 0;       // in the arena, or inside the input, output or constant
+  TensorDesc desc;
+  int64_t image_stride = 0;      // elements, see TensorArg
+};
+
+struct Step {
+  int64_t node_id = -1;          // -1 for a reorder the plan added
+  std::string name;
+  Op op;                         // a reorder is Unary identity from one layout to another
+  const Kernel* kernel = nullptr;
+  std::vector<Operand> inputs, outputs;
+  size_t workspace_offset = 0, workspace_bytes = 0;
+  int64_t packed = -1;           // into Plan::packed
+  double flops = 0;
+  float expected_ms = -1;
+};
+
+// Packed weights that a step needs, found by key in the engine or made by Kernel::pack.
+struct PackedUse {
+  uint64_t key = 0;              // hash of (constants' keys, kernel's packing name and version)
+  size_t step = 0;               // a step that can make it
+};
+
+struct Plan {
+  InputShapes shapes;
+  std::vector<TensorDesc> inputs, outputs;      // plain layouts
+  std::vector<ConstantPtr> constants;           // read by kernels as they are
+  std::vector<std::vector<ConstantPtr>> step_constants;  // per step, one entry an input, null where it is not constant
+  std::vector<Step> steps;
+  std::vector<PackedUse> packed;
+  size_t arena_bytes = 0;
+  double planning_ms = 0;
+};
+
+struct PlanOptions {
+  size_t thread_count = 1;
+  bool allow_aliasing = true;      // false for tests: concat and split copy
+};
+
+// `graph` has been through the shape-independent passes. The evaluator folds shape arithmetic.
+Result<Plan> specialise(const Graph& graph, const InputShapes& shapes, Device& device, const Choices* known,
+                        const Evaluator& evaluate, const PlanOptions& options);
+// The same from a graph that is bound already and choices that fit it.
+Result<Plan> plan_bound(const Graph& bound, const Choices& choices, const PlanOptions& options);
+
+// The problem a step solves (spans point into the plan).
+Problem problem_of(const Plan& plan, size_t step, size_t thread_count);
+std::string print(const Plan& plan);
+
+}  // namespace hone
