@@ -1,0 +1,117 @@
+// y[n, m, o] = act(bias[m] + sum_{c, k} w[m, c, k] x[n, g C/group + c, o stride + k dilation - pad]) +
+// residual[n, m, o] Sums are f64. ONNX Conv, any number of spatial axes.
+#include <algorithm>
+
+#include "kernels/element.h"
+#include "kernels/elementwise/activation.h"
+#include "kernels/window.h"
+
+namespace hone {
+namespace {
+
+constexpr int64_t kStrip = 256;  // outputs of one row that are summed together
+
+// acc[i] += weight * row[(first + i) * stride + shift] for the i whose input lies inside the row.
+template <class T>
+void add_tap(double* acc, int64_t first, int64_t count, const T* row, int64_t width, double weight,
+             int64_t stride, int64_t shift) {
+  const int64_t begin = std::max<int64_t>(first, shift >= 0 ? 0 : (-shift + stride - 1) / stride) - first;
+  const int64_t end = width <= shift ? 0 : std::min(first + count, (width - 1 - shift) / stride + 1) - first;
+  const T* x = row + first * stride + shift;
+  if (stride == 1)
+    for (int64_t i = begin; i < end; ++i) acc[i] += weight * static_cast<double>(widen(x[i]));
+  else
+    for (int64_t i = begin; i < end; ++i) acc[i] += weight * static_cast<double>(widen(x[i * stride]));
+}
+
+// One strip of one output row: every tap of every channel of the group. `at` is the row's place on the outer
+// axes.
+template <class T>
+void sum_strip(double* acc, int64_t first, int64_t count, const T* x, std::span<const int64_t> in_shape,
+               const T* weight, int64_t channels, const Window& w, const Dims& at) {
+  const size_t last = w.rank - 1;
+  const Dims in_strides = dense_strides(in_shape);
+  const int64_t plane = product(in_shape), taps = product(std::span(w.kernel).first(w.rank));
+  const int64_t row_taps = w.kernel[last], width = in_shape[last];
+  walk<0>(std::span(w.kernel).first(last), {}, [&](const Dims& k, const auto&) {
+    int64_t offset = 0, tap = 0;
+    for (size_t i = 0; i < last; ++i) {
+      const int64_t place = at[i] * w.stride[i] + k[i] * w.dilation[i] - w.pad_begin[i];
+      if (place < 0 || place >= in_shape[i]) return;
+      offset += place * in_strides[i];
+      tap = tap * w.kernel[i] + k[i];
+    }
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t kx = 0; kx < row_taps; ++kx)
+        add_tap(acc, first, count, x + c * plane + offset, width,
+                static_cast<double>(widen(weight[c * taps + tap * row_taps + kx])), w.stride[last],
+                kx * w.dilation[last] - w.pad_begin[last]);
+  });
+}
+
+template <class T>
+void convolve(const Conv& conv, const RunArgs& args) {
+  const Shape& in = args.inputs[0].desc->shape;
+  const Shape& filter = args.inputs[1].desc->shape;
+  const Shape& out = args.outputs[0].desc->shape;
+  const auto* x = static_cast<const T*>(args.inputs[0].data);
+  const auto* weight = static_cast<const T*>(args.inputs[1].data);
+  const auto* bias = conv.has_bias ? static_cast<const T*>(args.inputs[2].data) : nullptr;
+  const auto* residual =
+      conv.has_residual ? static_cast<const T*>(args.inputs[conv.has_bias ? 3 : 2].data) : nullptr;
+  auto* y = static_cast<T*>(args.outputs[0].data);
+
+  const Window w = make_window(std::span(filter).subspan(2), conv.strides, conv.pads, conv.dilations);
+  const auto in_plane = std::span(in).subspan(2), out_plane = std::span(out).subspan(2);
+  const int64_t m_count = out[1], per_group = filter[1], m_per_group = m_count / conv.group;
+  const int64_t in_size = product(in_plane), out_size = product(out_plane), width = out_plane.back();
+  args.threads->run(static_cast<size_t>(out[0] * m_count), [&](size_t job) {
+    const int64_t n = static_cast<int64_t>(job) / m_count, m = static_cast<int64_t>(job) % m_count;
+    const T* first_channel = x + (n * in[1] + m / m_per_group * per_group) * in_size;
+    const T* taps = weight + m * product(std::span(filter).subspan(1));
+    int64_t at_output = static_cast<int64_t>(job) * out_size;
+    double acc[kStrip];
+    walk<0>(out_plane.first(w.rank - 1), {}, [&](const Dims& at, const auto&) {
+      for (int64_t first = 0; first < width; first += kStrip) {
+        const int64_t count = std::min(kStrip, width - first);
+        std::fill_n(acc, count, bias ? static_cast<double>(widen(bias[m])) : 0.0);
+        sum_strip(acc, first, count, first_channel, in_plane, taps, per_group, w, at);
+        for (int64_t i = 0; i < count; ++i, ++at_output) {
+          const double value = activate(conv.activation, acc[i]);
+          y[at_output] =
+              narrow<T>(residual ? value + static_cast<double>(widen(residual[at_output])) : value);
+        }
+      }
+    });
+  });
+}
+
+std::string check(const Problem& p) {
+  const Conv& conv = std::get<Conv>(p.op);
+  const size_t inputs = 2 + (conv.has_bias ? 1u : 0u) + (conv.has_residual ? 1u : 0u);
+  if (std::string why = check_arity(p, inputs, inputs); !why.empty()) return why;
+  if (std::string why = check_floating(p, 0); !why.empty()) return why;
+  for (const TensorDesc& desc : p.inputs)
+    if (std::string why = check_same_type(p.inputs[0], desc); !why.empty()) return why;
+  if (std::string why = check_same_type(p.inputs[0], p.outputs[0]); !why.empty()) return why;
+  const Shape &in = p.inputs[0].shape, &filter = p.inputs[1].shape, &out = p.outputs[0].shape;
+  if (in.size() < 3 || filter.size() != in.size() || out.size() != in.size())
+    return "has operands of unequal rank";
+  if (conv.group < 1 || in[1] != filter[1] * conv.group || out[1] != filter[0] || out[1] % conv.group)
+    return "has channels that do not fit its groups";
+  return check_window(in.size() - 2, conv.strides, conv.pads, conv.dilations);
+}
+
+void compute(const Op& op, const RunArgs& args) {
+  visit_floating(args.outputs[0].desc->type,
+                 [&](auto t) { convolve<decltype(t)>(std::get<Conv>(op), args); });
+}
+
+}  // namespace
+
+const Kernel& conv_reference() {
+  static const ReferenceKernel kernel("conv.reference", Conv::name, check, compute);
+  return kernel;
+}
+
+}  // namespace hone

@@ -1,0 +1,115 @@
+#include <algorithm>
+
+#include "base/thread_pool.h"
+#include "kernels/kernel.h"
+
+namespace hone {
+
+#define HONE_KERNEL(row) const Kernel& row();
+#include "kernels/kernels.inc"
+#undef HONE_KERNEL
+
+namespace {
+
+std::vector<const Kernel*> rows() {
+  std::vector<const Kernel*> all = {
+#define HONE_KERNEL(row) &row(),
+#include "kernels/kernels.inc"
+#undef HONE_KERNEL
+  };
+  std::stable_partition(all.begin(), all.end(), [](const Kernel* k) { return k->is_reference(); });
+  return all;
+}
+
+// Folding many small shape tensors must not pay for starting threads; a folded convolution may.
+constexpr int64_t kThreadedElements = int64_t{1} << 20;
+
+TensorArg argument(const void* data, const TensorDesc& desc) {
+  return {.data = const_cast<void*>(data), .desc = &desc, .image_stride = dense_image_stride(desc)};
+}
+
+}  // namespace
+
+std::span<const Kernel* const> all_kernels() {
+  static const std::vector<const Kernel*> all = rows();
+  return all;
+}
+
+std::vector<const Kernel*> kernels_for(std::string_view op, DeviceKind device) {
+  std::vector<const Kernel*> found;
+  for (const Kernel* kernel : all_kernels())
+    if (kernel->op() == op && kernel->device() == device) found.push_back(kernel);
+  std::stable_partition(found.begin(), found.end(), [](const Kernel* k) { return !k->is_reference(); });
+  return found;
+}
+
+const Kernel* find_kernel(std::string_view name) {
+  for (const Kernel* kernel : all_kernels())
+    if (kernel->name() == name) return kernel;
+  return nullptr;
+}
+
+std::vector<LayoutSignature> Kernel::signatures(const Op&, std::span<const TensorDesc> inputs,
+                                                std::span<const TensorDesc> outputs) const {
+  return {{.inputs = std::vector<Layout>(inputs.size(), Layout::plain),
+           .outputs = std::vector<Layout>(outputs.size(), Layout::plain)}};
+}
+
+int64_t dense_image_stride(const TensorDesc& desc) {
+  if (!desc.has_shape || desc.shape.empty()) return 1;
+  const int64_t block = channel_block(desc.layout);
+  int64_t stride = 1;
+  for (size_t i = 1; i < desc.shape.size(); ++i)
+    stride *= i == 1 ? (desc.shape[i] + block - 1) / block * block : desc.shape[i];
+  return stride;
+}
+
+Result<std::vector<Bytes>> run_reference(const Op& op, std::span<const TensorDesc> inputs,
+                                         std::span<const Bytes> data, std::span<const TensorDesc> outputs) {
+  const Kernel* reference = nullptr;
+  for (const Kernel* kernel : kernels_for(op_name(op), DeviceKind::cpu))
+    if (kernel->is_reference()) reference = kernel;
+  if (!reference)
+    return error(StatusCode::unsupported, "no reference kernel computes " + std::string(op_name(op)));
+  if (data.size() != inputs.size())
+    return error(StatusCode::invalid_argument, "reference of " + std::string(op_name(op)) + " got data for " +
+                                                   std::to_string(data.size()) + " of " +
+                                                   std::to_string(inputs.size()) + " inputs");
+  const std::vector<ConstantPtr> no_constants(inputs.size());
+  const Problem problem{.op = op, .inputs = inputs, .outputs = outputs, .constants = no_constants};
+  if (const Verdict verdict = reference->may_i(problem); !verdict.legal)
+    return error(StatusCode::unsupported, std::string(reference->name()) + ": " + verdict.reason);
+
+  std::vector<TensorArg> in, out;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].has_shape) {
+      in.push_back(argument(nullptr, inputs[i]));
+      continue;
+    }
+    HONE_ASSIGN(const size_t wanted, byte_count(inputs[i].type, inputs[i].shape));
+    if (data[i].view().size() < wanted)
+      return error(StatusCode::invalid_argument, "input " + std::to_string(i) + " of " +
+                                                     std::string(op_name(op)) + " has " +
+                                                     std::to_string(data[i].view().size()) +
+                                                     " bytes, its shape wants " + std::to_string(wanted));
+    in.push_back(argument(data[i].view().data(), inputs[i]));
+  }
+  std::vector<std::vector<std::byte>> results;
+  int64_t elements = 0;
+  for (const TensorDesc& desc : outputs) {
+    HONE_ASSIGN(const int64_t count, element_count(desc.shape));
+    HONE_ASSIGN(const size_t size, byte_count(desc.type, desc.shape));
+    elements = std::max(elements, count);
+    results.emplace_back(size);
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) out.push_back(argument(results[i].data(), outputs[i]));
+
+  HONE_ASSIGN(const std::unique_ptr<Runner> runner, reference->prepare(problem, {}));
+  ThreadPool threads(elements > kThreadedElements ? 0 : 1);
+  runner->run({.inputs = in, .outputs = out, .threads = &threads});
+  std::vector<Bytes> bytes;
+  for (auto& result : results) bytes.push_back(Bytes::of(std::move(result)));
+  return bytes;
+}
+
+}  // namespace hone
