@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "ir/constant.h"
@@ -47,7 +48,8 @@ class Graph {
   const TensorDesc& desc(ValueId id) const { return value(id).desc; }
   bool is_constant(ValueId id) const { return id != kNoValue && value(id).constant != nullptr; }
 
-  // Names that are taken get a suffix.
+  // Names that are taken get a suffix. Adding n values costs O(n): names are kept in an index, so give values their
+  // names through these and rename().
   ValueId add_value(std::string wanted_name, TensorDesc desc = {});
   ValueId add_input(std::string wanted_name, TensorDesc desc, std::vector<std::string> dim_names = {});
   ValueId add_constant(std::string wanted_name, ConstantPtr constant);
@@ -55,6 +57,7 @@ class Graph {
   size_t add_node(std::string node_name, Op op, std::vector<ValueId> node_inputs, size_t output_count = 1);
   // The same for the usual case of one output: returns its value.
   ValueId add(std::string node_name, Op op, std::vector<ValueId> node_inputs);
+  void rename(ValueId id, std::string wanted_name);
   std::optional<ValueId> find(std::string_view value_name) const;
   // Every use of `from` (inputs of nodes and graph outputs) becomes `to`.
   void replace_uses(ValueId from, ValueId to);
@@ -66,6 +69,23 @@ class Graph {
   // Drops nodes and values that no graph output needs, renumbers values. Graph inputs stay.
   void remove_dead();
   int64_t next_node_id() const;
+
+ private:
+  // Hashes of the names in use, and the last suffix tried for each. A copy of a graph starts without one.
+  struct NameIndex {
+    std::unordered_map<size_t, int64_t> last_suffix;
+    size_t value_count = 0;
+    NameIndex() = default;
+    NameIndex(const NameIndex&) {}
+    NameIndex& operator=(const NameIndex&) {
+      last_suffix.clear();
+      value_count = 0;
+      return *this;
+    }
+  };
+  std::string unique_name(std::string wanted);
+  NameIndex names_;
+  int64_t next_id_ = 0;
 };
 
 // One sentence about the first thing that is wrong: an input nobody makes, an order that is not topological, a value
