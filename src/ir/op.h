@@ -52,7 +52,7 @@ struct Activation {
 // Inputs x, weight [M, C/group, k…], bias [M]?, residual? (same shape as the output, added after the activation).
 // strides, dilations: one a spatial axis; pads: begins then ends. Empty means 1s and 0s.
 struct Conv {
-  Ints strides, pads, dilations;
+  Ints strides = {}, pads = {}, dilations = {};
   int64_t group = 1;
   Activation activation;       // set by fusion
   bool has_bias = false, has_residual = false;  // which optional inputs follow the weight
@@ -64,7 +64,7 @@ struct Conv {
 };
 // Inputs x, weight [C, M/group, k…], bias?
 struct ConvTranspose {
-  Ints strides, pads, dilations, output_padding;
+  Ints strides = {}, pads = {}, dilations = {}, output_padding = {};
   int64_t group = 1;
   Activation activation;
   bool has_bias = false;
@@ -76,7 +76,7 @@ struct ConvTranspose {
 };
 struct Pool {
   PoolKind kind = PoolKind::max;
-  Ints kernel, strides, pads, dilations;
+  Ints kernel = {}, strides = {}, pads = {}, dilations = {};
   bool ceil_mode = false, count_include_pad = false;
   static constexpr const char* name = "Pool";
   template <class V> void visit(V& v) {
@@ -209,7 +209,7 @@ struct Unsqueeze {
   template <class V> void visit(V&) {}
 };
 struct Transpose {
-  Ints perm;  // empty: reversed
+  Ints perm = {};  // empty: reversed
   static constexpr const char* name = "Transpose";
   template <class V> void visit(V& v) { v("perm", perm); }
 };
@@ -280,7 +280,7 @@ struct Resize {
   NearestMode nearest = NearestMode::round_prefer_floor;
   float cubic_coefficient = -0.75f;
   bool exclude_outside = false;
-  Ints axes;  // empty: all
+  Ints axes = {};  // empty: all
   static constexpr const char* name = "Resize";
   template <class V> void visit(V& v) {
     v("mode", mode), v("coordinates", coordinates), v("nearest", nearest), v("cubic_coefficient", cubic_coefficient);
@@ -308,12 +308,12 @@ struct NonMaxSuppression {
 
 // Kept as read: both branches see the outer graph's values by Graph::captures.
 struct If {
-  std::shared_ptr<Graph> then_branch, else_branch;
+  std::shared_ptr<Graph> then_branch = nullptr, else_branch = nullptr;
   static constexpr const char* name = "If";
   template <class V> void visit(V& v) { v("then_branch", then_branch), v("else_branch", else_branch); }
 };
 struct Loop {
-  std::shared_ptr<Graph> body;
+  std::shared_ptr<Graph> body = nullptr;
   static constexpr const char* name = "Loop";
   template <class V> void visit(V& v) { v("body", body); }
 };
@@ -338,7 +338,7 @@ struct Letterbox {
 // when xyxy) in input pixels, then sigmoid scores. reg_max > 1: softmax expectation (DFL); 1: distances as they are.
 struct DecodeBoxes {
   int64_t levels = 3, reg_max = 16;
-  std::vector<float> strides;
+  std::vector<float> strides = {};
   bool xyxy = false;
   static constexpr const char* name = "DecodeBoxes";
   template <class V> void visit(V& v) {
@@ -351,7 +351,7 @@ struct DetectionNms {
   float conf = 0.25f, iou = 0.7f;
   int64_t max_det = 300, extra = 0;
   bool agnostic = false, multi_label = false;
-  Ints classes;            // empty: all
+  Ints classes = {};            // empty: all
   static constexpr const char* name = "DetectionNms";
   template <class V> void visit(V& v) {
     v("conf", conf), v("iou", iou), v("max_det", max_det), v("extra", extra), v("agnostic", agnostic);
