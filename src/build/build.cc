@@ -1,0 +1,209 @@
+#include "hone/build.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/log.h"
+#include "base/thread_pool.h"
+#include "build/model.h"
+#include "engine/engine_data.h"
+#include "engine/engine_file.h"
+#include "passes/passes.h"
+#include "plan/plan.h"
+#include "tactics/tactics.h"
+
+namespace hone {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+
+// Stages report when they begin and leave their time in the report.
+class Stages {
+ public:
+  Stages(const BuildOptions& options, BuildReport& report) : options_(options), report_(report) {}
+  void begin(const std::string& stage, double done) {
+    end();
+    name_ = stage;
+    start_ = Clock::now();
+    if (options_.progress) options_.progress(stage, done);
+  }
+  void end() {
+    if (!name_.empty()) report_.stages.push_back({name_, ms_since(start_)});
+    name_.clear();
+  }
+  void dump(const std::string& stage, const Graph& graph) const {
+    if (options_.dump && options_.dump_stage == stage) options_.dump(stage, print(graph));
+  }
+  std::function<void(std::string_view, const Graph&)> observer() const {
+    if (!options_.dump) return {};
+    return [this](std::string_view pass, const Graph& graph) { dump(std::string(pass), graph); };
+  }
+
+ private:
+  const BuildOptions& options_;
+  BuildReport& report_;
+  std::string name_;
+  Clock::time_point start_;
+};
+
+Result<> check_stage_name(const std::string& stage) {
+  std::vector<std::string> known = {"import", "bound", "plan"};
+  for (const PassStage s : {PassStage::portable, PassStage::bound})
+    for (const auto name : pass_names(s)) known.emplace_back(name);
+  if (stage.empty() || std::find(known.begin(), known.end(), stage) != known.end()) return {};
+  std::string list;
+  for (const auto& name : known) list += (list.empty() ? "" : ", ") + name;
+  return error(StatusCode::invalid_argument, "there is no stage '" + stage + "' to dump; the stages are " + list);
+}
+
+// Every dynamic input has a range, min <= opt <= max, and fixed extents agree.
+Result<> check_profile(const EngineData& engine, const Profile& profile) {
+  for (const auto& [name, range] : profile) {
+    const auto found = std::find_if(engine.inputs.begin(), engine.inputs.end(), [&](const auto& i) { return i.name == name; });
+    if (found == engine.inputs.end()) {
+      std::string inputs;
+      for (const auto& input : engine.inputs) inputs += (inputs.empty() ? "" : ", ") + input.name;
+      return error(StatusCode::invalid_argument, "the model has no input '" + name + "'; its inputs are: " + inputs);
+    }
+    for (const Shape* shape : {&range.min, &range.opt, &range.max}) {
+      bool fits = shape->size() == found->shape.size() && is_concrete(*shape);
+      for (size_t i = 0; fits && i < shape->size(); ++i)
+        fits = (found->shape[i] < 0 || found->shape[i] == (*shape)[i]) && range.min[i] <= range.opt[i] && range.opt[i] <= range.max[i];
+      if (!fits)
+        return error(StatusCode::invalid_argument,
+                     "profile of input '" + name + "': min " + shape_text(range.min) + ", opt " + shape_text(range.opt) +
+                         ", max " + shape_text(range.max) + " do not fit the model's " + shape_text(found->shape) +
+                         " with min <= opt <= max");
+    }
+  }
+  for (const auto& input : engine.inputs)
+    if (!is_concrete(input.shape) && !profile.contains(input.name))
+      return error(StatusCode::invalid_argument, "input '" + input.name + "' has the shape " + shape_text(input.shape) +
+                                                     ": say which sizes it may take (--min, --opt, --max)");
+  return {};
+}
+
+InputShapes shapes_of(const Profile& profile, Shape ShapeRange::* which) {
+  InputShapes shapes;
+  for (const auto& [name, range] : profile) shapes[name] = range.*which;
+  return shapes;
+}
+
+// Packs every weight that the plan's kernels want and the engine does not hold yet.
+Result<> pack_weights(const Plan& plan, size_t thread_count, EngineData& engine) {
+  for (const auto& use : plan.packed) {
+    if (engine.packs.find(use.key)) continue;
+    const Step& step = plan.steps[use.step];
+    auto packed = step.kernel->pack(problem_of(plan, use.step, thread_count));
+    if (!packed) return error_in("packing the weights of " + step.name, packed);
+    engine.packs.add(use.key, std::move(*packed));
+  }
+  return {};
+}
+
+// Chooses kernels at a profile's opt shape by measurement, then plans min, opt and max with them.
+Result<> tune(EngineData& engine, const Profile& profile, Device& device, const TacticOptions& tactics, Stages& stages,
+              const BuildOptions& options, BuildReport& report, DeviceTuning& tuning) {
+  const Evaluator evaluate = reference_evaluator();
+  Graph bound = engine.portable;
+  HONE_TRY(bind_shapes(bound, shapes_of(profile, &ShapeRange::opt), evaluate));
+  HONE_TRY(run_passes(bound, PassStage::bound, {evaluate, stages.observer()}));
+  stages.dump("bound", bound);
+
+  stages.begin("choose kernels", 0.3);
+  HONE_ASSIGN(Choices choices, choose(bound, device, tactics));
+  for (const auto& [node, choice] : choices.by_node)
+    report.timed_candidates += static_cast<size_t>(
+        std::count_if(choice.candidates.begin(), choice.candidates.end(), [](const auto& c) { return c.ms >= 0; }));
+
+  stages.begin("plan and pack", 0.8);
+  const PlanOptions plan_options{.thread_count = tactics.thread_count};
+  HONE_ASSIGN(const Plan plan, plan_bound(bound, choices, plan_options));
+  if (options.dump && options.dump_stage == "plan") options.dump("plan", print(plan));
+  report.arena_bytes = std::max(report.arena_bytes, plan.arena_bytes);
+  HONE_TRY(pack_weights(plan, tactics.thread_count, engine));
+  for (const auto which : {&ShapeRange::min, &ShapeRange::max}) {
+    const InputShapes shapes = shapes_of(profile, which);
+    if (shapes == shapes_of(profile, &ShapeRange::opt)) continue;
+    HONE_ASSIGN(const Plan edge, specialise(engine.portable, shapes, device, &choices, evaluate, plan_options));
+    report.arena_bytes = std::max(report.arena_bytes, edge.arena_bytes);
+    HONE_TRY(pack_weights(edge, tactics.thread_count, engine));
+  }
+  tuning.choices.push_back(std::move(choices));
+  return {};
+}
+
+Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& model, const BuildOptions& options,
+                                               BuildReport& report, Stages& stages) {
+  HONE_TRY(check_stage_name(options.dump_stage));
+  for (const auto& target : options.targets)
+    if (target != "cpu")
+      return error(StatusCode::unsupported, "target '" + target + "' is not available in this hone: it builds for cpu");
+  for (const auto& precision : options.precisions)
+    if (precision != "f32" && precision != "f16" && precision != "bf16" && precision != "tf32")
+      return error(StatusCode::unsupported, "precision '" + precision + "' is not available in this hone: use f32, f16 or bf16");
+
+  stages.begin("import", 0);
+  auto engine = std::make_shared<EngineData>();
+  HONE_ASSIGN(engine->source, import_model(model));
+  stages.dump("import", engine->source);
+
+  stages.begin("optimize", 0.1);
+  HONE_TRY(finish_engine_data(*engine));
+  if (options.dump) {   // once more, watched
+    Graph watched = engine->source;
+    promote_to_f32(watched, true);
+    HONE_TRY(run_passes(watched, PassStage::portable, {reference_evaluator(), stages.observer()}));
+  }
+  for (const auto& constant : engine->source.values)
+    if (constant.constant) report.weight_bytes += constant.constant->size_bytes();
+
+  engine->profiles = options.profiles;
+  if (engine->profiles.empty()) engine->profiles.emplace_back();
+  for (const auto& profile : engine->profiles) HONE_TRY(check_profile(*engine, profile));
+
+  const size_t thread_count = options.thread_count > 0 ? options.thread_count : ThreadPool(0).thread_count();
+  HONE_ASSIGN(const auto device, open_device("cpu", thread_count));
+  TimingCache cache;
+  if (!options.timing_cache.empty()) cache = TimingCache::load(options.timing_cache);
+  const TacticOptions tactics{.level = options.level,
+                              .deadline = options.deadline,
+                              .memory_limit_bytes = options.memory_limit_bytes,
+                              .thread_count = thread_count,
+                              .cache = options.timing_cache.empty() ? nullptr : &cache};
+  DeviceTuning tuning{device->fingerprint(), "f32", {}};
+  for (const auto& profile : engine->profiles)
+    HONE_TRY(tune(*engine, profile, *device, tactics, stages, options, report, tuning));
+  engine->tunings.push_back(std::move(tuning));
+  if (tactics.cache) {
+    report.timing_cache_hits = cache.hits();
+    HONE_TRY(cache.save(options.timing_cache));
+  }
+  report.packed_bytes = engine->packs.made_bytes();
+  return engine;
+}
+
+}  // namespace
+
+Result<BuildReport> build(const std::filesystem::path& model, const std::filesystem::path& engine_path, const BuildOptions& options) {
+  BuildReport report;
+  Stages stages(options, report);
+  HONE_ASSIGN(const auto engine, build_data(model, options, report, stages));
+  stages.begin("write", 0.9);
+  HONE_ASSIGN(report.engine_bytes, write_engine_file(engine_path, *engine, {}));
+  stages.end();
+  return report;
+}
+
+Result<std::shared_ptr<const Engine>> build(const std::filesystem::path& model, const BuildOptions& options, BuildReport* report) {
+  BuildReport own;
+  BuildReport& used = report ? *report : own;
+  Stages stages(options, used);
+  HONE_ASSIGN(auto engine, build_data(model, options, used, stages));
+  stages.end();
+  return std::make_shared<const Engine>(std::move(engine));
+}
+
+}  // namespace hone

@@ -1,0 +1,97 @@
+#include "engine/engine_file.h"
+
+#include "base/python_literal.h"
+#include "engine/container.h"
+#include "engine/model_format.h"
+
+namespace hone {
+namespace {
+
+constexpr size_t kWeightAlignment = 64;
+constexpr size_t kStripOver = 4096;
+
+// Ultralytics' readers convert these keys; the order is the exporter's.
+constexpr const char* kMetadataKeys[] = {"description", "author", "date", "version", "license", "docs", "stride", "task",
+                                         "head", "batch", "imgsz", "names", "args", "channels", "end2end", "kpt_shape",
+                                         "kpt_names"};
+bool is_structured(std::string_view key) {
+  for (const char* name : {"stride", "batch", "imgsz", "names", "args", "channels", "end2end", "kpt_shape", "kpt_names"})
+    if (key == name) return true;
+  return false;
+}
+
+}  // namespace
+
+std::string metadata_json(const std::map<std::string, std::string>& metadata) {
+  std::string json;
+  const auto put = [&](const std::string& key, const std::string& value) {
+    json += (json.empty() ? "{" : ", ") + json_string(key) + ": ";
+    if (is_structured(key)) {
+      if (const auto parsed = parse_python_literal(value)) {
+        json += python_to_json(*parsed);
+        return;
+      }
+    }
+    json += json_string(value);
+  };
+  for (const char* key : kMetadataKeys)
+    if (const auto found = metadata.find(key); found != metadata.end()) put(found->first, found->second);
+  for (const auto& [key, value] : metadata)
+    if (std::find(std::begin(kMetadataKeys), std::end(kMetadataKeys), key) == std::end(kMetadataKeys)) put(key, value);
+  return (json.empty() ? "{" : json) + "}";
+}
+
+Result<size_t> write_engine_file(const std::filesystem::path& path, const EngineData& engine, const EngineWriteOptions& options) {
+  HONE_ASSIGN(ContainerWriter writer, ContainerWriter::create(path, metadata_json(engine.source.metadata), 4));
+
+  HONE_TRY(writer.begin_section(SectionKind::weights));
+  std::vector<StoredConstant> stored;
+  for (const auto& constant : collect_constants(engine.source)) {
+    StoredConstant s{constant, 0, 0, options.strip_source && constant->size_bytes() > kStripOver};
+    if (!s.stripped) {
+      HONE_ASSIGN(const Bytes bytes, constant->bytes());
+      HONE_ASSIGN(s.offset, writer.align(kWeightAlignment));
+      s.size = bytes.view().size();
+      HONE_TRY(writer.append(bytes.view()));
+    }
+    stored.push_back(std::move(s));
+  }
+  HONE_TRY(writer.end_section());
+
+  HONE_TRY(writer.begin_section(SectionKind::packs));
+  std::vector<StoredPack> packs;
+  for (const uint64_t key : engine.packs.keys()) {
+    const auto bytes = engine.packs.find(key);
+    HONE_ASSIGN(const size_t offset, writer.align(kWeightAlignment));
+    HONE_TRY(writer.append(*bytes));
+    packs.push_back({key, offset, bytes->size()});
+  }
+  HONE_TRY(writer.end_section());
+
+  HONE_TRY(writer.begin_section(SectionKind::tunings));
+  HONE_TRY(writer.append(write_tunings(engine.tunings, packs)));
+  HONE_TRY(writer.end_section());
+
+  HONE_TRY(writer.begin_section(SectionKind::model));
+  HONE_TRY(writer.append(write_model(engine.source, stored, engine.profiles)));
+  HONE_TRY(writer.end_section());
+  return writer.commit();
+}
+
+Result<std::shared_ptr<EngineData>> read_engine_file(std::span<const std::byte> file, std::shared_ptr<const void> storage) {
+  HONE_ASSIGN(const std::vector<Section> sections, read_container(file));
+  const auto find = [&](SectionKind kind) {
+    for (const auto& section : sections)
+      if (section.kind == kind) return section.bytes;
+    return std::span<const std::byte>();
+  };
+  auto engine = std::make_shared<EngineData>();
+  engine->storage = storage;
+  engine->file_bytes = file.size();
+  HONE_TRY(read_model(find(SectionKind::model), find(SectionKind::weights), storage, *engine));
+  if (const auto tunings = find(SectionKind::tunings); !tunings.empty())
+    HONE_TRY(read_tunings(tunings, find(SectionKind::packs), *engine));
+  return engine;
+}
+
+}  // namespace hone
