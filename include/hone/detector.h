@@ -11,15 +11,9 @@
 
 #include "hone/detections.h"
 #include "hone/engine.h"
+#include "hone/picture.h"
 
 namespace hone {
-
-// 8-bit picture that somebody else owns: height rows of row_bytes bytes, each width * 3 bytes BGR.
-struct ImageView {
-  const uint8_t* data = nullptr;
-  int width = 0, height = 0;
-  size_t row_bytes = 0;
-};
 
 struct DetectorOptions {
   Shape imgsz;                 // {height, width}; empty: the model's own
