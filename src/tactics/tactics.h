@@ -19,8 +19,8 @@ namespace hone {
 struct Candidate {
   std::string kernel;
   int version = 0;
-  float ms = -1;            // < 0: not timed
-  std::string reason;       // why it was refused or skipped; empty if it was eligible
+  float ms = -1;       // < 0: not timed
+  std::string reason;  // why it was refused or skipped; empty if it was eligible
 };
 
 // What a node got.
@@ -28,25 +28,25 @@ struct Choice {
   std::string kernel;
   int version = 0;
   float ms = -1;
-  std::vector<Layout> inputs, outputs;   // the layouts it runs in
-  std::vector<Candidate> candidates;     // the others, for `hone inspect`; not needed to run
+  std::vector<Layout> inputs, outputs;  // the layouts it runs in
+  std::vector<Candidate> candidates;    // the others, for `hone inspect`; not needed to run
 };
 
 // Choices of one bound shape, by Node::id (stable over passes).
 struct Choices {
-  std::string shapes;                    // "images:1x3x640x640", the shape they were made for
+  std::string shapes;  // "images:1x3x640x640", the shape they were made for
   std::map<int64_t, Choice> by_node;
-  bool timed = false;                    // false: the cost model's
+  bool timed = false;  // false: the cost model's
 };
 
-// Times of (kernel, problem) on a device, between builds. File: JSON lines, appended atomically; a damaged or foreign
-// file is ignored with a warning. Not thread safe.
+// Times of (kernel, problem) on a device, between builds. File: JSON lines, appended atomically; a damaged or
+// foreign file is ignored with a warning. Not thread safe.
 class TimingCache {
  public:
-  static TimingCache load(const std::filesystem::path& path);   // a missing file gives an empty cache
+  static TimingCache load(const std::filesystem::path& path);  // a missing file gives an empty cache
   std::optional<float> find(uint64_t key) const;
   void store(uint64_t key, float ms);
-  Result<> save(const std::filesystem::path& path) const;       // merged with what others wrote meanwhile
+  Result<> save(const std::filesystem::path& path) const;  // merged with what others wrote meanwhile
   size_t size() const { return times_.size(); }
   size_t hits() const { return hits_; }
 
@@ -56,9 +56,9 @@ class TimingCache {
 };
 
 struct TacticOptions {
-  int level = 3;                                     // 0: cost model alone; 5: every legal kernel is timed
-  std::chrono::milliseconds deadline{60000};         // tuning stops here; the rest takes the cost model's choice
-  size_t memory_limit_bytes = 0;                     // 0: none; candidates whose buffers pass it are skipped, on record
+  int level = 3;                              // 0: cost model alone; 5: every legal kernel is timed
+  std::chrono::milliseconds deadline{60000};  // tuning stops here; the rest takes the cost model's choice
+  size_t memory_limit_bytes = 0;  // 0: none; candidates whose buffers pass it are skipped, on record
   size_t thread_count = 0;
   TimingCache* cache = nullptr;
 };
@@ -68,8 +68,8 @@ uint64_t timing_key(const Kernel& kernel, const Problem& problem, const std::str
 
 // Measures. `graph` is bound and optimized.
 Result<Choices> choose(const Graph& graph, Device& device, const TacticOptions& options);
-// Without measuring, in a millisecond or so: takes the kernels of `known` (the tuned shape nearest to this one) where they
-// are legal for this shape, the cost model's else. `known` may be null.
+// Without measuring, in a millisecond or so: takes the kernels of `known` (the tuned shape nearest to this
+// one) where they are legal for this shape, the cost model's else. `known` may be null.
 Result<Choices> choose_fast(const Graph& graph, Device& device, const Choices* known, size_t thread_count);
 
 }  // namespace hone

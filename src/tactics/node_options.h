@@ -1,0 +1,74 @@
+// The ways in which a node can be computed: kernels, each in the layouts it takes.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "tactics/data_movement.h"
+#include "tactics/tactics.h"
+
+namespace hone {
+
+// A node's descs, all plain, and its constants: what Problem views.
+struct NodeProblem {
+  const Op* op = nullptr;
+  std::vector<TensorDesc> inputs, outputs;
+  std::vector<ConstantPtr> constants;
+  size_t thread_count = 1;
+
+  Problem view() const {
+    return {.op = *op,
+            .inputs = inputs,
+            .outputs = outputs,
+            .constants = constants,
+            .thread_count = thread_count};
+  }
+  void set_layouts(const LayoutSignature& layouts);
+};
+NodeProblem problem_of(const Graph& graph, const Node& node, size_t thread_count);
+// Equal for nodes whose candidates are the same: op, descs, which inputs are constant.
+uint64_t problem_hash(const NodeProblem& problem);
+
+// kernels_for() asked once an operator.
+class KernelRows {
+ public:
+  // The null device plans with the CPU's rows.
+  explicit KernelRows(DeviceKind device) : device_(device == DeviceKind::null ? DeviceKind::cpu : device) {}
+  std::span<const Kernel* const> of(const Op& op);
+
+ private:
+  DeviceKind device_;
+  std::array<std::vector<const Kernel*>, std::variant_size_v<Op>> rows_;
+  std::array<bool, std::variant_size_v<Op>> asked_ = {};
+};
+
+struct NodeOption {
+  const Kernel* kernel = nullptr;  // null: a view that no kernel could stand in for
+  LayoutSignature layouts;
+  bool is_view = false;  // moves no data when the plan aliases it
+  size_t workspace_bytes = 0;
+  double estimated_ms = 0;  // never 0 but for views
+  float measured_ms = -1;
+};
+
+struct NodeOptions {
+  std::vector<NodeOption> legal;
+  std::vector<Candidate> refused;  // one a kernel, with its reason; empty when not asked for
+};
+
+// Name of the choice for a view that no kernel stands in for.
+inline constexpr const char* kViewKernel = "view";
+
+// The estimate of the kernel, or a crude one (operations and bytes) where it has none.
+double estimate_ms(const Graph& graph, const Node& node, const Kernel& kernel, const Verdict& verdict);
+
+NodeOptions options_of(const Graph& graph, const Node& node, NodeProblem& problem, KernelRows& rows,
+                       bool keep_refused);
+
+// The cheapest Unary identity kernel that copies `from` to `to` (layouts may differ), or null; `verdict` is
+// its answer.
+const Kernel* copy_kernel(const TensorDesc& from, const TensorDesc& to, size_t thread_count, KernelRows& rows,
+                          Verdict* verdict);
+
+}  // namespace hone

@@ -1,0 +1,53 @@
+#include "tactics/reorder_cost.h"
+
+#include <limits>
+
+namespace hone {
+namespace {
+
+// Starting the threads and walking the step.
+constexpr double kOverheadMs = 0.004;
+
+}  // namespace
+
+void ReorderCost::measure(ProblemTimer& timer, TimingCache* cache, const std::string& fingerprint) {
+  TensorDesc from(DType::f32, {1, 64, 80, 80}), to = from;  // 1.6 MB, an early feature map of a small network
+  to.layout = Layout::nchw8c;
+  Verdict verdict;
+  const Kernel* kernel = copy_kernel(from, to, thread_count_, rows_, &verdict);
+  if (kernel == nullptr) return;
+  const Op identity = Unary{};
+  const ConstantPtr no_constant;
+  const Problem problem{.op = identity,
+                        .inputs = {&from, 1},
+                        .outputs = {&to, 1},
+                        .constants = {&no_constant, 1},
+                        .thread_count = thread_count_};
+  const uint64_t key = timing_key(*kernel, problem, fingerprint);
+  auto ms = cache != nullptr ? cache->find(key) : std::nullopt;
+  if (!ms) {
+    const auto measured = timer.time(*kernel, problem, verdict.workspace_bytes, 0);
+    if (!measured) return;
+    ms = *measured;
+    if (cache != nullptr) cache->store(key, *ms);
+  }
+  const double bytes = 2.0 * 4 * 64 * 80 * 80;
+  bytes_per_ms_ = bytes / static_cast<double>(*ms);
+}
+
+double ReorderCost::ms(const TensorDesc& plain, Layout from, Layout to) {
+  if (from == to) return 0;
+  const auto [found, is_new] = possible_.emplace(std::tuple(plain.type, from, to), false);
+  if (is_new) {
+    TensorDesc source = plain, target = plain;
+    source.layout = from, target.layout = to;
+    Verdict verdict;
+    found->second = copy_kernel(source, target, thread_count_, rows_, &verdict) != nullptr;
+  }
+  if (!found->second) return std::numeric_limits<double>::infinity();
+  const size_t bytes = layout_bytes(plain.type, plain.shape, from).value_or(0) +
+                       layout_bytes(plain.type, plain.shape, to).value_or(0);
+  return kOverheadMs + static_cast<double>(bytes) / bytes_per_ms_;
+}
+
+}  // namespace hone

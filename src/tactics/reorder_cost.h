@@ -1,0 +1,29 @@
+// What it costs to bring a value from one layout into another: bytes over a bandwidth that is measured once.
+#pragma once
+
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "tactics/node_options.h"
+#include "tactics/problem_timer.h"
+
+namespace hone {
+
+class ReorderCost {
+ public:
+  ReorderCost(KernelRows& rows, size_t thread_count) : rows_(rows), thread_count_(thread_count) {}
+
+  // Times one reorder of a few megabytes, or takes its time from the cache. Without it a guess is used.
+  void measure(ProblemTimer& timer, TimingCache* cache, const std::string& fingerprint);
+  // Infinite when no kernel can.
+  double ms(const TensorDesc& plain, Layout from, Layout to);
+
+ private:
+  KernelRows& rows_;
+  size_t thread_count_;
+  double bytes_per_ms_ = 5e6;  // 5 GB/s: two cores of a server, read and written bytes counted
+  std::map<std::tuple<DType, Layout, Layout>, bool> possible_;
+};
+
+}  // namespace hone
