@@ -10,7 +10,7 @@
 add_library(hone_warnings INTERFACE)
 target_compile_options(hone_warnings INTERFACE
   -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
-  -Woverloaded-virtual $<$<BOOL:${HONE_WERROR}>:-Werror>)
+  -Woverloaded-virtual -Wno-missing-field-initializers $<$<BOOL:${HONE_WERROR}>:-Werror>)
 # GCC 12 reports false positives of these through std::variant and std::expected at -O2.
 target_compile_options(hone_warnings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds -Wno-dangling-pointer -Wno-free-nonheap-object>)

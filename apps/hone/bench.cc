@@ -1,0 +1,131 @@
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/cpu_features.h"
+#include "base/file.h"
+#include "build/open_model.h"
+#include "hone/arguments.h"
+#include "hone/commands.h"
+#include "measure/measure.h"
+
+namespace hone {
+namespace {
+
+struct BenchArguments {
+  std::string model, json, duration = "3s", warm_up = "500ms", imgsz, timing_cache;
+  std::vector<std::string> shapes;
+  int64_t batch = 1;
+  int level = 3;
+  size_t threads = 0, iterations = 10;
+  bool layers = false;
+};
+
+struct BenchResult {
+  std::string shape;
+  Statistics stats;
+  double flops = 0;
+};
+
+Result<BenchResult> bench_shape(const Engine& engine, ExecutionContext& context, const std::map<std::string, Shape>& shapes, const BenchArguments& a,
+                                const MeasureOptions& options) {
+  BenchResult result;
+  for (const auto& info : engine.inputs()) {
+    if (const auto found = shapes.find(info.name); found != shapes.end()) HONE_TRY(context.set_input_shape(info.name, found->second));
+    HONE_ASSIGN(const Shape shape, context.tensor_shape(info.name));
+    result.shape += (result.shape.empty() ? "" : ",") + info.name + ":" + shape_text(shape);
+  }
+  HONE_ASSIGN(HostBuffers buffers, HostBuffers::create(engine, context));
+  HONE_ASSIGN(const Measurement m, measure(context, buffers, options));
+  result.stats = statistics(m.run_ms);
+  context.set_profiling(true);
+  HONE_TRY(context.run(buffers.inputs(), buffers.outputs()));
+  auto steps = context.step_times();
+  context.set_profiling(false);
+  double sum = 0;
+  for (const auto& step : steps) result.flops += step.flops, sum += step.ms;
+  fmt::print("{}\n  median {:.3f} ms   p90 {:.3f}   p99 {:.3f}   min {:.3f}   {:.1f}/s   {} runs   {:.1f} GFLOP/s\n", result.shape,
+             result.stats.median, result.stats.p90, result.stats.p99, result.stats.min, 1000 / result.stats.median,
+             result.stats.runs, result.flops / result.stats.median / 1e6);
+  if (a.layers) {
+    fmt::print("  {:>9} {:>6} {:>9}  {:<44} {}\n", "ms", "%", "GFLOP/s", "kernel", "layer");
+    for (const auto& s : steps)
+      fmt::print("  {:9.4f} {:6.1f} {:9.1f}  {:<44} {}\n", s.ms, 100 * s.ms / sum, s.flops / s.ms / 1e6, s.kernel, s.name);
+    fmt::print("  {:9.4f} sum of the layers, one run\n", sum);
+  }
+  return result;
+}
+
+Result<> bench_model(const BenchArguments& a) {
+  std::vector<std::map<std::string, Shape>> runs;
+  ShapeRequest request{.batch = a.batch};
+  if (!a.imgsz.empty()) {
+    HONE_ASSIGN(request.imgsz, parse_imgsz(a.imgsz));
+  }
+  for (const auto& text : a.shapes) {
+    HONE_ASSIGN(const auto named, parse_named_shape(text));
+    runs.push_back({named});
+  }
+  BuildOptions build_options;
+  build_options.level = a.level;
+  build_options.thread_count = a.threads;
+  build_options.timing_cache = a.timing_cache;
+  build_options.progress = progress_line();
+  if (!runs.empty()) request.shapes = runs.front();
+  // Several shapes of one input: a range that holds them all, tuned at the first.
+  for (const auto& run : runs)
+    for (const auto& [name, shape] : run) {
+      if (build_options.profiles.empty()) build_options.profiles.emplace_back();
+      auto [entry, fresh] = build_options.profiles[0].try_emplace(name, ShapeRange{shape, shape, shape});
+      ShapeRange& range = entry->second;
+      for (size_t i = 0; !fresh && i < std::min(shape.size(), range.min.size()); ++i)
+        range.min[i] = std::min(range.min[i], shape[i]), range.max[i] = std::max(range.max[i], shape[i]);
+    }
+  HONE_ASSIGN(const auto engine, open_model(a.model, request, build_options));
+  HONE_ASSIGN(const auto context, ExecutionContext::create(engine, {.thread_count = a.threads}));
+  if (runs.empty()) {
+    runs.emplace_back();
+    for (const auto& profile : engine->profiles())
+      for (const auto& [name, range] : profile) runs.back().try_emplace(name, range.opt);
+  }
+  MeasureOptions options;
+  HONE_ASSIGN(options.duration, parse_time(a.duration));
+  HONE_ASSIGN(options.warm_up, parse_time(a.warm_up));
+  options.iterations = a.iterations;
+  const std::string device = fmt::format("cpu ({}, {}, {} threads)", cpu_features().model, isa_name(cpu_features()),
+                                         a.threads > 0 ? a.threads : usable_cores());
+  fmt::print("{} on {}, f32, warm\n", a.model, device);
+  nlohmann::ordered_json json = {{"model", a.model}, {"device", device}, {"precision", "f32"}, {"results", nlohmann::json::array()}};
+  for (const auto& shapes : runs) {
+    HONE_ASSIGN(const BenchResult r, bench_shape(*engine, *context, shapes, a, options));
+    json["results"].push_back(nlohmann::ordered_json{{"shape", r.shape}, {"median_ms", r.stats.median}, {"p90_ms", r.stats.p90},
+                               {"p99_ms", r.stats.p99}, {"min_ms", r.stats.min}, {"throughput_per_s", 1000 / r.stats.median},
+                               {"runs", r.stats.runs}});
+  }
+  return a.json.empty() ? Result<>{} : write_file(a.json, json.dump(2) + "\n");
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, CommandLine& line) {
+  CLI::App* c = app.add_subcommand("bench", "Time a model");
+  auto a = std::make_shared<BenchArguments>();
+  c->add_option("MODEL", a->model, ".pt, .onnx or .engine")->required();
+  c->add_option("--shape", a->shapes, "NAME:1x3x640x640; repeat it to time several (default: the profile's opt)");
+  c->add_option("--imgsz", a->imgsz, "Picture size, for a .pt or .onnx");
+  c->add_option("--batch", a->batch, "Batch, for a .pt or .onnx")->check(CLI::Range(1, 4096));
+  c->add_option("--duration", a->duration, "How long to measure each shape");
+  c->add_option("--warm-up", a->warm_up, "How long to run before that");
+  c->add_option("--iterations", a->iterations, "At least this many runs");
+  c->add_option("--threads", a->threads, "CPU threads (default: every core)");
+  c->add_option("--level", a->level, "Tuning of a .pt or .onnx, 0 to 5")->check(CLI::Range(0, 5));
+  c->add_option("--timing-cache", a->timing_cache, "Remember kernel timings in this file");
+  c->add_flag("--layers", a->layers, "A line a layer");
+  c->add_option("--json", a->json, "Write the results here");
+  c->footer("example:\n  hone bench yolov8m.engine --shape images:1x3x640x640 --shape images:4x3x736x1280 --duration 5s");
+  c->callback([a, &line] { line.work = [a] { return bench_model(*a); }; });
+}
+
+}  // namespace hone

@@ -1,0 +1,106 @@
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "build/model.h"
+#include "build/open_model.h"
+#include "hone/arguments.h"
+#include "hone/build.h"
+#include "hone/commands.h"
+
+namespace hone {
+namespace {
+
+struct BuildArguments {
+  std::string model, output, imgsz, memory_limit, deadline = "60s", timing_cache, dump;
+  std::vector<std::string> min, opt, max, precisions = {"f32"}, targets = {"cpu"};
+  int64_t batch = 1;
+  int level = 3;
+  size_t threads = 0;
+  bool is_static = false;
+};
+
+// Named --min, --opt and --max shapes make one profile; what is missing is filled from the others.
+Result<Profile> profile_from_flags(const BuildArguments& a) {
+  HONE_ASSIGN(const auto min, parse_named_shapes(a.min));
+  HONE_ASSIGN(const auto opt, parse_named_shapes(a.opt));
+  HONE_ASSIGN(const auto max, parse_named_shapes(a.max));
+  Profile profile;
+  for (const auto* shapes : {&opt, &max, &min})
+    for (const auto& [name, shape] : *shapes) profile[name] = {shape, shape, shape};
+  for (auto& [name, range] : profile) {
+    const auto pick = [&, key = name](std::initializer_list<const std::map<std::string, Shape>*> order) {
+      for (const auto* shapes : order)
+        if (const auto found = shapes->find(key); found != shapes->end()) return found->second;
+      return Shape{};
+    };
+    range = {pick({&min, &opt, &max}), pick({&opt, &max, &min}), pick({&max, &opt, &min})};
+  }
+  return profile;
+}
+
+Result<> build_engine(const BuildArguments& a) {
+  BuildOptions options;
+  HONE_ASSIGN(Profile profile, profile_from_flags(a));
+  ShapeRequest request{.batch = a.batch, .dynamic = !a.is_static};
+  if (!a.imgsz.empty()) {
+    HONE_ASSIGN(request.imgsz, parse_imgsz(a.imgsz));
+  }
+  if (profile.empty()) {
+    HONE_ASSIGN(const Graph graph, import_model(a.model));
+    std::vector<TensorInfo> inputs;
+    for (const ValueId id : graph.inputs) inputs.push_back({graph.value(id).name, graph.desc(id).type, graph.desc(id).shape, {}});
+    HONE_ASSIGN(profile, profile_for(inputs, graph.metadata, request));
+  }
+  if (!profile.empty()) options.profiles.push_back(std::move(profile));
+  options.precisions = a.precisions;
+  options.targets = a.targets;
+  options.level = a.level;
+  options.thread_count = a.threads;
+  options.timing_cache = a.timing_cache;
+  HONE_ASSIGN(options.deadline, parse_time(a.deadline));
+  if (!a.memory_limit.empty()) {
+    HONE_ASSIGN(options.memory_limit_bytes, parse_size_bytes(a.memory_limit));
+  }
+  options.progress = progress_line();
+  if (!a.dump.empty()) {
+    options.dump_stage = a.dump;
+    options.dump = [](const std::string&, const std::string& text) { fmt::print("{}", text); };
+  }
+  HONE_ASSIGN(const BuildReport report, build(a.model, a.output, options));
+  double total_ms = 0;
+  for (const auto& stage : report.stages) total_ms += stage.ms;
+  fmt::print("{}: {} in {:.2f} s\n", a.output, size_text(report.engine_bytes), total_ms / 1000);
+  for (const auto& stage : report.stages) fmt::print("  {:<16}{:9.1f} ms\n", stage.stage, stage.ms);
+  fmt::print("  weights {}, packed for this CPU {}, memory of a context {}\n", size_text(report.weight_bytes),
+             size_text(report.packed_bytes), size_text(report.arena_bytes));
+  fmt::print("  {} kernels timed, {} times taken from the timing cache\n", report.timed_candidates, report.timing_cache_hits);
+  for (const auto& note : report.notes) fmt::print("  {}\n", note);
+  return {};
+}
+
+}  // namespace
+
+void add_build(CLI::App& app, CommandLine& line) {
+  CLI::App* c = app.add_subcommand("build", "Make an engine from a .pt or .onnx, tuned for this machine");
+  auto a = std::make_shared<BuildArguments>();
+  c->add_option("MODEL", a->model, ".pt, .onnx or .engine")->required();
+  c->add_option("-o,--output", a->output, "The engine to write")->required();
+  c->add_option("--imgsz", a->imgsz, "Picture size the engine is fastest at: 640 or 736x1280 (height x width)");
+  c->add_option("--batch", a->batch, "Largest batch")->check(CLI::Range(1, 4096));
+  c->add_flag("--static", a->is_static, "Exactly this size and batch, nothing smaller");
+  c->add_option("--min", a->min, "Least shape of an input, NAME:1x3x640x640");
+  c->add_option("--opt", a->opt, "Shape of an input to be fastest at");
+  c->add_option("--max", a->max, "Largest shape of an input");
+  c->add_option("--precision", a->precisions, "What kernels may compute in: f32, bf16, …")->delimiter(',');
+  c->add_option("--target", a->targets, "Devices to build for: cpu")->delimiter(',');
+  c->add_option("--memory-limit", a->memory_limit, "Stay under this while building, e.g. 2GiB");
+  c->add_option("--deadline", a->deadline, "Stop tuning after this time, e.g. 60s");
+  c->add_option("--timing-cache", a->timing_cache, "Remember kernel timings in this file");
+  c->add_option("--level", a->level, "0: no measuring … 5: measure every kernel")->check(CLI::Range(0, 5));
+  c->add_option("--threads", a->threads, "CPU threads (default: every core)");
+  c->add_option("--dump", a->dump, "Print the graph after a stage: import, a pass's name, bound, plan");
+  c->footer("example:\n  hone build yolov8m.pt -o yolov8m.engine --min images:1x3x320x320 --opt images:1x3x640x640 --max images:4x3x1280x1280");
+  c->callback([a, &line] { line.work = [a] { return build_engine(*a); }; });
+}
+
+}  // namespace hone
