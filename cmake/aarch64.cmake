@@ -1,0 +1,8 @@
+# Cross compilation for aarch64 (Jetson Orin and other Arm machines) with Debian's g++-aarch64-linux-gnu. Headers of the
+# libraries are the host's, which are the same for both; rooms are static libraries, so nothing is linked.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
