@@ -1,0 +1,162 @@
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "build/model.h"
+#include "build/open_model.h"
+#include "engine/engine_data.h"
+#include "hone/arguments.h"
+#include "hone/commands.h"
+#include "ir/infer.h"
+#include "passes/passes.h"
+#include "plan/plan.h"
+
+namespace hone {
+namespace {
+
+struct InspectArguments {
+  std::string model, imgsz, json, dump;
+  std::vector<std::string> shapes;
+  int64_t batch = 1;
+  size_t threads = 0;
+  bool reasons = false;
+};
+
+struct Totals {
+  double flops = 0;
+  size_t weight_bytes = 0, activation_bytes = 0;
+};
+
+Totals totals_of(const Graph& bound) {
+  Totals t;
+  for (const auto& node : bound.nodes) t.flops += node_flops(bound, node);
+  for (const auto& value : bound.values) {
+    if (value.constant) t.weight_bytes += value.constant->size_bytes();
+    else if (value.desc.concrete()) t.activation_bytes += layout_bytes(value.desc.type, value.desc.shape, Layout::plain).value_or(0);
+  }
+  return t;
+}
+
+// The shapes to look at: what is asked for, else the engine's opt, else the model's own size.
+Result<std::map<std::string, Shape>> shapes_to_inspect(const InspectArguments& a, const std::vector<TensorInfo>& inputs,
+                                                       const std::vector<Profile>& profiles, const Graph& graph) {
+  ShapeRequest request{.batch = a.batch};
+  HONE_ASSIGN(request.shapes, parse_named_shapes(a.shapes));
+  if (!a.imgsz.empty()) {
+    HONE_ASSIGN(request.imgsz, parse_imgsz(a.imgsz));
+  }
+  HONE_ASSIGN(const Profile profile, profile_for(inputs, graph.metadata, request));
+  std::map<std::string, Shape> shapes;
+  for (const auto& [name, range] : profile) shapes[name] = range.opt;
+  if (a.imgsz.empty() && a.batch == 1 && !profiles.empty())
+    for (const auto& [name, range] : profiles[0])
+      if (!request.shapes.contains(name)) shapes[name] = range.opt;
+  return shapes;
+}
+
+void print_header(const std::string& model, const EngineData& data) {
+  fmt::print("{}\n", model);
+  for (const auto* tensors : {&data.inputs, &data.outputs})
+    for (const auto& t : *tensors)
+      fmt::print("  {:<7}{} {}[{}]\n", tensors == &data.inputs ? "input" : "output", t.name, dtype_name(t.type), shape_text(t.shape));
+  for (const auto& profile : data.profiles)
+    for (const auto& [name, r] : profile)
+      fmt::print("  profile {}: min {}, opt {}, max {}\n", name, shape_text(r.min), shape_text(r.opt), shape_text(r.max));
+  for (const char* key : {"description", "task", "names", "stride", "imgsz", "version"})
+    if (const auto found = data.source.metadata.find(key); found != data.source.metadata.end()) {
+      const std::string& text = found->second;
+      fmt::print("  {}: {}\n", key, text.size() > 100 ? text.substr(0, 100) + "…" : text);
+    }
+}
+
+void print_steps(const Plan& plan, const Choices* choices, bool reasons) {
+  fmt::print("\n  {:<44} {:<34} {:<26} {:>9} {:>9}\n", "layer", "kernel", "output", "GFLOP", "ms (tuned)");
+  for (const auto& step : plan.steps) {
+    const std::string out = step.outputs.empty() ? "" : desc_text(step.outputs[0].desc);
+    const std::string ms = step.expected_ms >= 0 ? fmt::format("{:.3f}", step.expected_ms) : "";
+    fmt::print("  {:<44} {:<34} {:<26} {:>9.3f} {:>9}\n", step.name, step.kernel ? step.kernel->name() : "", out, step.flops / 1e9, ms);
+    const auto found = choices ? choices->by_node.find(step.node_id) : std::map<int64_t, Choice>::const_iterator{};
+    if (!reasons || !choices || found == choices->by_node.end()) continue;
+    for (const auto& c : found->second.candidates)
+      if (!c.reason.empty()) fmt::print("      not {}: {}\n", c.kernel, c.reason);
+      else if (c.kernel != found->second.kernel) fmt::print("      or {}: {:.3f} ms\n", c.kernel, c.ms);
+  }
+}
+
+Result<> inspect_model(const InspectArguments& a) {
+  auto data = std::make_shared<EngineData>();
+  HONE_ASSIGN(const ModelKind kind, model_kind(a.model));
+  std::shared_ptr<const Engine> engine;
+  if (kind == ModelKind::engine) {
+    HONE_ASSIGN(engine, Engine::open(a.model));
+  } else {
+    HONE_ASSIGN(Graph graph, import_model(a.model));
+    ShapeRequest request{.batch = a.batch};
+    HONE_ASSIGN(request.shapes, parse_named_shapes(a.shapes));
+    if (!a.imgsz.empty()) {
+      HONE_ASSIGN(request.imgsz, parse_imgsz(a.imgsz));
+    }
+    BuildOptions options;
+    options.level = 0;
+    options.thread_count = a.threads;
+    if (!a.dump.empty()) {
+      options.dump_stage = a.dump;
+      options.dump = [](const std::string&, const std::string& text) { fmt::print("{}", text); };
+    }
+    HONE_ASSIGN(engine, open_model(a.model, request, options));
+    if (!a.dump.empty()) return {};
+  }
+  if (!a.dump.empty()) return error(StatusCode::invalid_argument, "--dump shows the stages of building: give a .pt or .onnx");
+  const EngineData& d = engine->data();
+  HONE_ASSIGN(const auto shapes, shapes_to_inspect(a, d.inputs, kind == ModelKind::engine ? d.profiles : std::vector<Profile>{}, d.source));
+
+  HONE_ASSIGN(const auto device, open_device("cpu", a.threads));
+  const Choices* known = nullptr;
+  for (const auto& tuning : d.tunings)
+    if (tuning.fingerprint == device->fingerprint() && !tuning.choices.empty()) known = &tuning.choices[0];
+  const size_t threads = a.threads > 0 ? a.threads : ThreadPool(0).thread_count();
+  HONE_ASSIGN(const Plan plan, specialise(d.portable, shapes, *device, known, reference_evaluator(), {.thread_count = threads}));
+  Graph bound = d.portable;
+  HONE_TRY(bind_shapes(bound, shapes, reference_evaluator()));
+  HONE_TRY(run_passes(bound, PassStage::bound, {reference_evaluator(), {}}));
+  const Totals totals = totals_of(bound);
+
+  print_header(a.model, d);
+  std::string at;
+  for (const auto& [name, shape] : shapes) at += (at.empty() ? "" : ", ") + name + ":" + shape_text(shape);
+  fmt::print("\nat {} on {} ({})\n", at.empty() ? "its fixed shapes" : at, device->fingerprint(),
+             known ? "tuned here" : "not tuned on this device: the cost model's choices");
+  fmt::print("  {} nodes as imported, {} after optimization, {} steps\n", d.source.nodes.size(), bound.nodes.size(), plan.steps.size());
+  fmt::print("  {:.2f} GFLOP, weights {} (f32), activations {} in an arena of {}, planned in {:.1f} ms\n", totals.flops / 1e9,
+             size_text(totals.weight_bytes), size_text(totals.activation_bytes), size_text(plan.arena_bytes), plan.planning_ms);
+  print_steps(plan, known, a.reasons);
+  if (a.json.empty()) return {};
+  nlohmann::ordered_json json = {{"model", a.model}, {"shapes", at}, {"gflop", totals.flops / 1e9}, {"weight_bytes", totals.weight_bytes},
+                                 {"activation_bytes", totals.activation_bytes}, {"arena_bytes", plan.arena_bytes}, {"layers", nlohmann::json::array()}};
+  for (const auto& step : plan.steps)
+    json["layers"].push_back(nlohmann::ordered_json{{"name", step.name}, {"op", op_text(step.op)}, {"kernel", step.kernel ? step.kernel->name() : ""},
+                              {"output", step.outputs.empty() ? "" : desc_text(step.outputs[0].desc)}, {"flop", step.flops}, {"ms", step.expected_ms}});
+  return write_file(a.json, json.dump(2) + "\n");
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, CommandLine& line) {
+  CLI::App* c = app.add_subcommand("inspect", "Show a model: layers, kernels and why, FLOPs, bytes, memory");
+  auto a = std::make_shared<InspectArguments>();
+  c->add_option("MODEL", a->model, ".pt, .onnx or .engine")->required();
+  c->add_option("--shape", a->shapes, "NAME:1x3x640x640");
+  c->add_option("--imgsz", a->imgsz, "Picture size: 640 or 736x1280");
+  c->add_option("--batch", a->batch, "Batch")->check(CLI::Range(1, 4096));
+  c->add_option("--threads", a->threads, "CPU threads (default: every core)");
+  c->add_flag("--reasons", a->reasons, "Kernels that were not taken, and why");
+  c->add_option("--dump", a->dump, "Print the graph after a stage: import, a pass's name, bound, plan");
+  c->add_option("--json", a->json, "Write it here");
+  c->footer("example:\n  hone inspect yolov8m.pt --imgsz 736x1280 --dump=fold_batchnorm");
+  c->callback([a, &line] { line.work = [a] { return inspect_model(*a); }; });
+}
+
+}  // namespace hone
