@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# The command lines of the README and of Ultralytics' and TensorRT's users, as they type them.
+#   command_lines.sh BIN_DIR SOURCE_DIR
+set -euo pipefail
+bin=$1 source=$2
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cp "$source/assets/demo/street.pt" "$scratch/"
+mkdir "$scratch/pictures"
+cp $(ls "$source"/assets/demo/scenes/*.png | head -2) "$scratch/pictures/"
+picture=$(ls "$scratch"/pictures/*.png | head -1)
+cd "$scratch"
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+# refuses CODE TEXT COMMAND…: exits with CODE and one sentence that holds TEXT.
+refuses() {
+  local want=$1 text=$2 got=0
+  shift 2
+  "$@" >stdout 2>stderr || got=$?
+  [ "$got" = "$want" ] || fail "$* exits $got, not $want: $(cat stderr)"
+  grep -qF -- "$text" stderr stdout || fail "$* does not say '$text': $(cat stderr)"
+}
+
+"$bin/hone" detect street.pt "$picture" --save out --json out/boxes.json
+[ -s "out/$(basename "${picture%.*}").png" ] || [ -s "out/$(basename "${picture%.*}").jpg" ] || fail "no annotated picture"
+python3 - <<'P'
+import json
+found = json.load(open('out/boxes.json'))
+assert len(found) == 1 and found[0]['boxes'], found
+box = found[0]['boxes'][0]
+assert set(box) == {'class_id', 'class', 'score', 'xyxy'} and len(box['xyxy']) == 4, box
+P
+
+"$bin/yolo" export model=street.pt format=onnx simplify=True dynamic=True batch=4 imgsz=1280 half=True
+"$bin/trtexec" --onnx=street.onnx --saveEngine=street.engine --fp16 --minShapes=images:1x3x640x640 --optShapes=images:4x3x736x1280 \
+  --maxShapes=images:4x3x736x1280 --duration=0 --iterations=1 --warmUp=0 > trtexec.log
+grep -q '^&&&& PASSED TensorRT.trtexec' trtexec.log || fail "trtexec does not pass"
+grep -Eq 'Throughput: [0-9.]+ qps' trtexec.log || fail "no throughput line"
+grep -Eq 'GPU Compute Time: min = [0-9.]+ ms, max = [0-9.]+ ms, mean = [0-9.]+ ms, median = [0-9.]+ ms' trtexec.log || fail "no compute line"
+"$bin/trtexec" --loadEngine=street.engine --shapes=images:1x3x640x640 --iterations=1 --duration=0 --warmUp=0 | grep -q PASSED
+"$bin/hone" detect street.engine pictures/ --save out2 | tee detect.log
+[ "$(ls out2 | wc -l)" = 2 ] || fail "two pictures in, $(ls out2 | wc -l) out"
+
+"$bin/hone" export street.pt --imgsz 320 -o small.onnx
+"$bin/hone" build small.onnx -o small.engine --timing-cache cache
+"$bin/hone" build small.onnx -o small.engine --timing-cache cache | grep -q ' times taken from the timing cache'
+"$bin/hone" bench small.engine --duration 50ms --warm-up 0s --json bench.json
+python3 -c "import json; r = json.load(open('bench.json')); assert r['results'][0]['median_ms'] > 0, r"
+"$bin/hone" inspect small.engine | grep -q GFLOP
+"$bin/hone" inspect street.pt --imgsz 320 --dump=import | grep -q Conv
+"$bin/yolo" predict model=street.pt source="$picture" imgsz=640 project="$scratch/runs" save_txt=True | grep -q 'Results saved to'
+
+refuses 2 "MODEL is required" "$bin/hone" detect
+refuses 2 "nosuch" "$bin/hone" nosuch
+refuses 1 "nowhere.pt" "$bin/hone" detect nowhere.pt "$picture"
+refuses 1 "nothing.jpg" "$bin/hone" detect street.pt nothing.jpg
+head -c 20000 street.pt > cut.pt
+refuses 1 "cut.pt" "$bin/hone" detect cut.pt "$picture"
+head -c 100000 street.engine > cut.engine
+refuses 1 "cut.engine" "$bin/hone" detect cut.engine "$picture"
+refuses 1 "input 'images'" "$bin/hone" build street.pt -o x.engine --min images:1x3x640x640 --max images:1x3x320x320
+refuses 1 "Unknown option: --nosuch" "$bin/trtexec" --onnx=street.onnx --nosuch
+refuses 1 "'formt' is not a valid YOLO argument" "$bin/yolo" export model=street.pt formt=onnx
+refuses 1 "FileNotFoundError" "$bin/yolo" export model=nowhere.pt format=onnx
+refuses 1 "/nowhere" "$bin/hone" build street.pt -o /nowhere/x.engine --level 0
+[ ! -e x.engine ] || fail "a refused build left a file"
+ls ./*.part 2>/dev/null && fail "temporary files were left behind"
+echo "every command line did what it says"
