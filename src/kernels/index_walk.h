@@ -11,6 +11,19 @@ namespace hone {
 
 using Dims = std::array<int64_t, kMaxRank>;
 
+// A shape that is made while a kernel runs, and so must not allocate.
+class Extents {
+ public:
+  void push_back(int64_t extent) { extents_[rank_++] = extent; }
+  size_t size() const { return rank_; }
+  int64_t& operator[](size_t i) { return extents_[i]; }
+  operator std::span<const int64_t>() const { return std::span(extents_).first(rank_); }
+
+ private:
+  Dims extents_{};
+  size_t rank_ = 0;
+};
+
 // Row-major distances in elements.
 inline Dims dense_strides(std::span<const int64_t> shape) {
   Dims strides{};

@@ -77,7 +77,8 @@ Result<std::vector<Bytes>> run_reference(const Op& op, std::span<const TensorDes
                                                    std::to_string(inputs.size()) + " inputs");
   const std::vector<ConstantPtr> no_constants(inputs.size());
   const Problem problem{.op = op, .inputs = inputs, .outputs = outputs, .constants = no_constants};
-  if (const Verdict verdict = reference->may_i(problem); !verdict.legal)
+  const Verdict verdict = reference->may_i(problem);
+  if (!verdict.legal)
     return error(StatusCode::unsupported, std::string(reference->name()) + ": " + verdict.reason);
 
   std::vector<TensorArg> in, out;
@@ -106,7 +107,8 @@ Result<std::vector<Bytes>> run_reference(const Op& op, std::span<const TensorDes
 
   HONE_ASSIGN(const std::unique_ptr<Runner> runner, reference->prepare(problem, {}));
   ThreadPool threads(elements > kThreadedElements ? 0 : 1);
-  runner->run({.inputs = in, .outputs = out, .threads = &threads});
+  std::vector<std::byte> workspace(verdict.workspace_bytes);
+  runner->run({.inputs = in, .outputs = out, .workspace = workspace.data(), .threads = &threads});
   std::vector<Bytes> bytes;
   for (auto& result : results) bytes.push_back(Bytes::of(std::move(result)));
   return bytes;

@@ -38,6 +38,7 @@ Verdict ReferenceKernel::may_i(const Problem& problem) const {
   Verdict yes;
   yes.legal = true;
   yes.in_place = in_place_;
+  if (workspace_) yes.workspace_bytes = workspace_(problem);
   return yes;
 }
 

@@ -16,9 +16,11 @@ class ReferenceKernel final : public Kernel {
   // whole bytes when this is asked.
   using Check = std::string (*)(const Problem& problem);
   using Compute = void (*)(const Op& op, const RunArgs& args);
+  using Workspace = size_t (*)(const Problem& problem);
 
-  ReferenceKernel(const char* name, const char* op, Check check, Compute compute, bool in_place = false)
-      : name_(name), op_(op), check_(check), compute_(compute), in_place_(in_place) {}
+  ReferenceKernel(const char* name, const char* op, Check check, Compute compute, bool in_place = false,
+                  Workspace workspace = nullptr)
+      : name_(name), op_(op), check_(check), compute_(compute), in_place_(in_place), workspace_(workspace) {}
   std::string_view name() const override { return name_; }
   std::string_view op() const override { return op_; }
   bool is_reference() const override { return true; }
@@ -31,6 +33,7 @@ class ReferenceKernel final : public Kernel {
   Check check_;
   Compute compute_;
   bool in_place_;
+  Workspace workspace_;
 };
 
 // Checks that several operators share. Each returns the empty string when all is well.
