@@ -1,0 +1,72 @@
+// What the convolutions on channel blocks share: the problem as numbers, panels of output channels, packed
+// bias.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/conv/tile_table.h"
+#include "kernels/kernel.h"
+
+namespace hone {
+
+struct ConvGeometry {
+  int64_t batch = 0, in_channels = 0, in_height = 0, in_width = 0, out_channels = 0, out_height = 0,
+          out_width = 0;
+  int64_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0, dilation_h = 1,
+          dilation_w = 1;
+  int64_t group = 1;
+  bool plain_input = false;
+  int64_t block = 8;
+
+  int64_t in_blocks() const { return (in_channels + block - 1) / block; }
+  int64_t out_blocks() const { return (out_channels + block - 1) / block; }
+  int64_t in_area() const { return in_height * in_width; }
+  int64_t out_area() const { return out_height * out_width; }
+  double flops() const {
+    return 2.0 * static_cast<double>(batch * out_channels * out_area()) *
+           static_cast<double>(in_channels / group * kernel_h * kernel_w);
+  }
+};
+
+// Fills the geometry from weight and descs, or says why these kernels cannot take the problem: everything is
+// f32 of rank 4 with constant weights, in the blocked layout; the input alone may be plain.
+std::string read_geometry(const Problem& problem, const TileTable& tiles, ConvGeometry& geometry);
+
+// Every tensor in blocks; before it, where the input has few channels, the same with a plain input.
+std::vector<LayoutSignature> blocked_signatures(const TileTable& tiles, std::span<const TensorDesc> inputs);
+Layout blocked_layout(const TileTable& tiles);
+
+// Sizes of panels that cover `blocks`, equal if possible, so that few tiles leave registers unused.
+std::vector<int> split_panels(int64_t blocks);
+
+// The constants as floats: weight [M, C/group, h, w]; bias padded with zeros to whole blocks (zeros if there
+// is none).
+struct ConvWeights {
+  std::vector<float> weight, bias;
+};
+Result<ConvWeights> read_weights(const Problem& problem, const ConvGeometry& geometry);
+std::vector<size_t> conv_packed_inputs(const Problem& problem);
+
+Epilogue make_epilogue(const Conv& conv);
+size_t residual_index(const Conv& conv);  // input index; only where has_residual
+
+// Rough time at a typical clock; `efficiency` is the part of the peak that the multiply-adds reach.
+double estimate_ms(const TileTable& tiles, size_t threads, double flops, double efficiency, double bytes);
+double tensor_bytes(const ConvGeometry& geometry);
+
+std::vector<std::byte> to_bytes(const std::vector<float>& values);
+
+// A conv kernel's rows differ in the instruction set alone.
+struct TileIsa {
+  const TileTable* tiles;
+  bool (*available)();
+  const char* missing;  // "needs AVX2 and FMA"
+};
+extern const TileIsa kBaselineIsa;
+#if defined(__x86_64__)
+extern const TileIsa kAvx2Isa, kAvx512Isa;
+#endif
+
+}  // namespace hone

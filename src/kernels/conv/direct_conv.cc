@@ -1,0 +1,250 @@
+// conv.cpu.direct_*: any filter, stride, padding and dilation on channel blocks; groups of whole blocks.
+//
+// A task is a band of output pixels times some panels of output channels. It sums the input channels in
+// chunks whose weights stay in L1 while the band goes by; between chunks the sums wait in the output, which
+// is in L1 or L2.
+#include <algorithm>
+
+#include "kernels/conv/blocked_conv.h"
+
+namespace hone {
+namespace {
+
+constexpr int64_t kChunkBytes = 16 << 10;  // weights of a panel that are used at a time: half of L1
+constexpr int64_t kBandPixels = 128;
+constexpr int64_t kTasksPerThread = 6;
+
+struct Panel {
+  int64_t group = 0, first_block = 0;  // output block
+  int blocks = 0;
+  int64_t weights = 0;  // offset in floats
+};
+
+// Panels in order, their weights after one another; the number of floats last.
+std::vector<Panel> make_panels(const ConvGeometry& g, int64_t& floats) {
+  const int64_t group_blocks = g.out_blocks() / g.group;
+  const int64_t inputs = g.plain_input ? g.in_channels : g.in_blocks() / g.group * g.block;
+  std::vector<Panel> panels;
+  floats = 0;
+  for (int64_t group = 0; group < g.group; ++group) {
+    int64_t block = group * group_blocks;
+    for (const int size : split_panels(group_blocks)) {
+      panels.push_back({.group = group, .first_block = block, .blocks = size, .weights = floats});
+      floats += inputs * g.kernel_h * g.kernel_w * size * g.block;
+      block += size;
+    }
+  }
+  return panels;
+}
+
+// [panel][input block][kernel row][kernel column][channel in block][output channel of the panel]
+void pack_panel(const Panel& panel, const ConvGeometry& g, const std::vector<float>& weight, float* out) {
+  const int64_t taps = g.kernel_h * g.kernel_w, in_group = g.in_channels / g.group;
+  const int64_t block = g.plain_input ? 1 : g.block, width = panel.blocks * g.block;
+  for (int64_t c = 0; c < in_group; ++c)
+    for (int64_t tap = 0; tap < taps; ++tap)
+      for (int64_t o = 0; o < width; ++o) {
+        const int64_t m = panel.first_block * g.block + o;
+        const int64_t at = ((c / block * taps + tap) * block + c % block) * width + o;
+        if (m < g.out_channels) out[at] = weight[static_cast<size_t>((m * in_group + c) * taps + tap)];
+      }
+}
+
+class DirectRunner final : public Runner {
+ public:
+  DirectRunner(const TileTable& tiles, const ConvGeometry& geometry, const Conv& conv, size_t threads,
+               const float* packed)
+      : tiles_(tiles),
+        g_(geometry),
+        epilogue_(make_epilogue(conv)),
+        residual_(conv.has_residual ? residual_index(conv) : 0),
+        bias_(packed),
+        weights_(packed + geometry.out_blocks() * geometry.block) {
+    int64_t floats = 0;
+    panels_ = make_panels(g_, floats);
+    if (g_.kernel_h == 1 && g_.kernel_w == 1 && g_.stride_h == 1 && g_.stride_w == 1 &&
+        g_.in_area() == g_.out_area()) {
+      g_.in_width = g_.out_width = g_.out_area();  // one long row: no tile ends early
+      g_.in_height = g_.out_height = 1;
+    }
+    band_rows_ = std::clamp<int64_t>(kBandPixels / g_.out_width, 1, g_.out_height);
+    band_columns_ = g_.out_height == 1 ? std::min(g_.out_width, kBandPixels / 24 * 24) : g_.out_width;
+    bands_y_ = (g_.out_height + band_rows_ - 1) / band_rows_;
+    bands_x_ = (g_.out_width + band_columns_ - 1) / band_columns_;
+    const int64_t bands = g_.batch * bands_y_ * bands_x_, count = static_cast<int64_t>(panels_.size());
+    const int64_t wanted = kTasksPerThread * static_cast<int64_t>(threads);
+    parts_ = std::clamp<int64_t>((wanted + bands - 1) / bands, 1, count);
+    tasks_ = bands * parts_;
+  }
+
+  void run(const RunArgs& args) noexcept override {
+    args.threads->run(static_cast<size_t>(tasks_),
+                      [&](size_t task) { run_task(args, static_cast<int64_t>(task)); });
+  }
+
+ private:
+  // Neighbouring tasks share a part of the panels, so that threads meet in the weights.
+  void run_task(const RunArgs& args, int64_t task) const {
+    const int64_t bands = bands_y_ * bands_x_;
+    const int64_t part = task / (bands * g_.batch), n = task / bands % g_.batch, band = task % bands;
+    const auto count = static_cast<int64_t>(panels_.size());
+    DirectPanel p = window();
+    p.row_begin = band / bands_x_ * band_rows_;
+    p.row_end = std::min(p.row_begin + band_rows_, g_.out_height);
+    p.col_begin = band % bands_x_ * band_columns_;
+    p.col_end = std::min(p.col_begin + band_columns_, g_.out_width);
+    const float* image = static_cast<const float*>(args.inputs[0].data) + n * args.inputs[0].image_stride;
+    float* out = static_cast<float*>(args.outputs[0].data) + n * args.outputs[0].image_stride;
+    const float* residual = nullptr;
+    if (residual_)
+      residual =
+          static_cast<const float*>(args.inputs[residual_].data) + n * args.inputs[residual_].image_stride;
+    for (int64_t i = part * count / parts_; i < (part + 1) * count / parts_; ++i)
+      run_panel(panels_[static_cast<size_t>(i)], p, image, out, residual);
+  }
+
+  void run_panel(const Panel& panel, DirectPanel p, const float* image, float* out,
+                 const float* residual) const {
+    const int64_t group_blocks = g_.plain_input ? g_.in_channels : g_.in_blocks() / g_.group;
+    const int64_t block_weights =
+        g_.kernel_h * g_.kernel_w * (g_.plain_input ? 1 : g_.block) * panel.blocks * g_.block;
+    const int64_t fit = std::max<int64_t>(1, kChunkBytes / 4 / block_weights);
+    const int64_t chunks = (group_blocks + fit - 1) / fit;
+    p.output = out + panel.first_block * p.out_block_stride;
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+      const int64_t begin = chunk * group_blocks / chunks, end = (chunk + 1) * group_blocks / chunks;
+      p.input = image + (panel.group * group_blocks + begin) * p.in_block_stride;
+      p.in_blocks = end - begin;
+      p.weights = weights_ + panel.weights + begin * block_weights;
+      p.bias = chunk == 0 ? bias_ + panel.first_block * g_.block : nullptr;
+      tiles_.direct(p, panel.blocks);
+    }
+    finish(panel, p, residual);
+  }
+
+  void finish(const Panel& panel, const DirectPanel& p, const float* residual) const {
+    const int64_t at = (p.row_begin * g_.out_width + p.col_begin) * g_.block;
+    FinishBlock f{.row_stride = g_.out_width * g_.block,
+                  .residual_row_stride = g_.out_width * g_.block,
+                  .epilogue = &epilogue_};
+    f.rows = p.row_end - p.row_begin;
+    f.row_pixels = p.col_end - p.col_begin;
+    for (int i = 0; i < panel.blocks; ++i) {
+      f.output = p.output + i * p.out_block_stride + at;
+      if (residual) f.residual = residual + (panel.first_block + i) * p.out_block_stride + at;
+      f.channels = static_cast<int>(std::min(g_.block, g_.out_channels - (panel.first_block + i) * g_.block));
+      tiles_.finish(f);
+    }
+  }
+
+  DirectPanel window() const {
+    DirectPanel p;
+    p.in_block_stride = g_.in_area() * (g_.plain_input ? 1 : g_.block);
+    p.out_block_stride = g_.out_area() * g_.block;
+    p.in_height = g_.in_height, p.in_width = g_.in_width, p.out_width = g_.out_width;
+    p.kernel_h = g_.kernel_h, p.kernel_w = g_.kernel_w, p.stride_h = g_.stride_h, p.stride_w = g_.stride_w;
+    p.pad_top = g_.pad_top, p.pad_left = g_.pad_left, p.dilation_h = g_.dilation_h,
+    p.dilation_w = g_.dilation_w;
+    p.plain_input = g_.plain_input;
+    return p;
+  }
+
+  const TileTable& tiles_;
+  ConvGeometry g_;
+  Epilogue epilogue_;
+  size_t residual_;  // input index, 0: none
+  const float *bias_, *weights_;
+  std::vector<Panel> panels_;
+  int64_t band_rows_ = 1, band_columns_ = 1, bands_y_ = 1, bands_x_ = 1, parts_ = 1, tasks_ = 1;
+};
+
+class DirectConv final : public Kernel {
+ public:
+  DirectConv(const TileIsa& isa, const char* name) : isa_(isa), tiles_(*isa.tiles), name_(name) {}
+  std::string_view name() const override { return name_; }
+  std::string_view op() const override { return Conv::name; }
+  std::vector<LayoutSignature> signatures(const Op&, std::span<const TensorDesc> inputs,
+                                          std::span<const TensorDesc>) const override {
+    return blocked_signatures(tiles_, inputs);
+  }
+
+  Verdict may_i(const Problem& problem) const override {
+    if (!isa_.available()) return Verdict::no(isa_.missing);
+    ConvGeometry g;
+    if (std::string why = read_geometry(problem, tiles_, g); !why.empty()) return Verdict::no(why);
+    if (g.group > 1 &&
+        (g.plain_input || g.in_channels / g.group % g.block != 0 || g.out_channels / g.group % g.block != 0))
+      return Verdict::no("a group's channels are no multiple of " + std::to_string(g.block));
+    // Channels that fill a block with zeros cost as much as real ones.
+    const double padded_in =
+        g.plain_input ? 1.0
+                      : static_cast<double>(g.in_blocks() * g.block) / static_cast<double>(g.in_channels);
+    const double padded_out =
+        static_cast<double>(g.out_blocks() * g.block) / static_cast<double>(g.out_channels);
+    Verdict yes;
+    yes.legal = yes.image_stride = true;
+    yes.estimated_ms =
+        estimate_ms(tiles_, problem.thread_count, g.flops() * padded_in * padded_out, 0.75, tensor_bytes(g));
+    return yes;
+  }
+
+  std::string packing(const Problem& problem) const override {
+    const bool plain = problem.inputs[0].layout == Layout::plain;
+    return "direct" + std::to_string(tiles_.block) + (plain ? ".plain" : "");
+  }
+  std::vector<size_t> packed_inputs(const Problem& problem) const override {
+    return conv_packed_inputs(problem);
+  }
+
+  Result<std::vector<std::byte>> pack(const Problem& problem) const override {
+    ConvGeometry g;
+    if (std::string why = read_geometry(problem, tiles_, g); !why.empty())
+      return error(StatusCode::invalid_argument, why);
+    HONE_ASSIGN(ConvWeights weights, read_weights(problem, g));
+    int64_t floats = 0;
+    const std::vector<Panel> panels = make_panels(g, floats);
+    std::vector<float> packed = std::move(weights.bias);
+    const size_t head = packed.size();
+    packed.resize(head + static_cast<size_t>(floats));
+    for (const Panel& panel : panels)
+      pack_panel(panel, g, weights.weight, packed.data() + head + panel.weights);
+    return to_bytes(packed);
+  }
+
+  Result<std::unique_ptr<Runner>> prepare(const Problem& problem,
+                                          std::span<const std::byte> packed) const override {
+    ConvGeometry g;
+    if (std::string why = read_geometry(problem, tiles_, g); !why.empty())
+      return error(StatusCode::invalid_argument, why);
+    int64_t floats = 0;
+    make_panels(g, floats);
+    if (packed.size() != static_cast<size_t>(floats + g.out_blocks() * g.block) * sizeof(float))
+      return error(StatusCode::invalid_argument, std::string(name_) + ": packed weights of another size");
+    return std::make_unique<DirectRunner>(tiles_, g, std::get<Conv>(problem.op), problem.thread_count,
+                                          reinterpret_cast<const float*>(packed.data()));
+  }
+
+ private:
+  const TileIsa& isa_;
+  const TileTable& tiles_;
+  const char* name_;
+};
+
+}  // namespace
+
+#if defined(__x86_64__)
+const Kernel& conv_direct_avx512() {
+  static const DirectConv kernel(kAvx512Isa, "conv.cpu.direct_avx512");
+  return kernel;
+}
+const Kernel& conv_direct_avx2() {
+  static const DirectConv kernel(kAvx2Isa, "conv.cpu.direct_avx2");
+  return kernel;
+}
+#endif
+const Kernel& conv_direct_baseline() {
+  static const DirectConv kernel(kBaselineIsa, "conv.cpu.direct_baseline");
+  return kernel;
+}
+
+}  // namespace hone
