@@ -1,0 +1,50 @@
+// Operands of a problem in memory as a plan would lay them out: any layout, slices of larger tensors,
+// everything around them poisoned. For the parity test and the benchmark.
+#pragma once
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "kernels/kernel.h"
+
+namespace hone {
+
+// One tensor. `slice` puts other elements between its images.
+class PlacedTensor {
+ public:
+  PlacedTensor(const TensorDesc& plain, Layout layout, bool slice);
+  // From a plain tensor's bytes; padding channels become zero.
+  void write(std::span<const std::byte> plain);
+  std::vector<std::byte> read() const;
+  TensorArg arg();
+  const TensorDesc& desc() const { return desc_; }
+  // What is wrong outside the elements: poison overwritten, padding channels that are not zero; empty when
+  // all is well.
+  std::string damage() const;
+
+ private:
+  std::byte* base() { return bytes_.data() + start_; }
+  template <class F>
+  void each_element(F&& f) const;
+
+  TensorDesc desc_;
+  int64_t image_stride_ = 0;
+  std::vector<std::byte> bytes_;
+  size_t start_ = 0;  // 64-byte aligned for a dense tensor
+};
+
+// 64-byte aligned bytes, all poison.
+class PoisonedBytes {
+ public:
+  explicit PoisonedBytes(size_t size);
+  std::byte* data() { return bytes_.data() + start_; }
+  std::span<std::byte> span() { return {data(), size_}; }
+  bool overrun() const;
+
+ private:
+  std::vector<std::byte> bytes_;
+  size_t start_, size_;
+};
+
+}  // namespace hone
