@@ -17,35 +17,37 @@ namespace hone {
 struct Operand {
   enum class Place : uint8_t { none, arena, input, output, constant, packed };
   Place place = Place::none;
-  size_t index = 0;              // of the graph input or output, or into Plan::constants
-  size_t offset_bytes = 0;       // in the arena, or inside the input, output or constant
+  size_t index = 0;         // of the graph input or output, or into Plan::constants
+  size_t offset_bytes = 0;  // in the arena, or inside the input, output or constant
   TensorDesc desc;
-  int64_t image_stride = 0;      // elements, see TensorArg
+  int64_t image_stride = 0;  // elements, see TensorArg
 };
 
 struct Step {
-  int64_t node_id = -1;          // -1 for a reorder the plan added
+  int64_t node_id = -1;  // -1 for a reorder the plan added
   std::string name;
-  Op op;                         // a reorder is Unary identity from one layout to another
+  Op op;  // a reorder is Unary identity from one layout to another
   const Kernel* kernel = nullptr;
   std::vector<Operand> inputs, outputs;
+  std::vector<TensorDesc> input_descs, output_descs;  // those of the operands, side by side for Problem
   size_t workspace_offset = 0, workspace_bytes = 0;
-  int64_t packed = -1;           // into Plan::packed
+  int64_t packed = -1;  // into Plan::packed
   double flops = 0;
   float expected_ms = -1;
 };
 
 // Packed weights that a step needs, found by key in the engine or made by Kernel::pack.
 struct PackedUse {
-  uint64_t key = 0;              // hash of (constants' keys, kernel's packing name and version)
-  size_t step = 0;               // a step that can make it
+  uint64_t key = 0;  // hash of (constants' keys, kernel's packing name and version)
+  size_t step = 0;   // a step that can make it
 };
 
 struct Plan {
   InputShapes shapes;
-  std::vector<TensorDesc> inputs, outputs;      // plain layouts
-  std::vector<ConstantPtr> constants;           // read by kernels as they are
-  std::vector<std::vector<ConstantPtr>> step_constants;  // per step, one entry an input, null where it is not constant
+  std::vector<TensorDesc> inputs, outputs;  // plain layouts
+  std::vector<ConstantPtr> constants;       // read by kernels as they are
+  std::vector<std::vector<ConstantPtr>>
+      step_constants;  // per step, one entry an input, null where it is not constant
   std::vector<Step> steps;
   std::vector<PackedUse> packed;
   size_t arena_bytes = 0;
@@ -54,7 +56,7 @@ struct Plan {
 
 struct PlanOptions {
   size_t thread_count = 1;
-  bool allow_aliasing = true;      // false for tests: concat and split copy
+  bool allow_aliasing = true;  // false for tests: concat and split copy
 };
 
 // `graph` has been through the shape-independent passes. The evaluator folds shape arithmetic.

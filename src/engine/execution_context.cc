@@ -1,0 +1,226 @@
+// A family of static plans, one a shape, kept while they are used.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <list>
+
+#include "base/log.h"
+#include "engine/engine_data.h"
+#include "engine/prepared_plan.h"
+#include "engine/shape_range.h"
+#include "hone/engine.h"
+
+namespace hone {
+namespace {
+
+double ms_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+struct CachedPlan {
+  InputShapes shapes;
+  std::shared_ptr<const Plan> plan;
+  std::unique_ptr<PreparedPlan> prepared;  // made by the first run
+};
+
+}  // namespace
+
+struct ExecutionContext::State {
+  State(std::shared_ptr<const Engine> engine_, ContextOptions options_, std::shared_ptr<Device> device_)
+      : engine(std::move(engine_)),
+        options(std::move(options_)),
+        device(std::move(device_)),
+        threads(options.thread_count),
+        fingerprint(device->fingerprint()),
+        evaluate(reference_evaluator()) {}
+
+  EngineData& data() const { return engine->data(); }
+
+  // The plan for the current shapes, from the cache or new.
+  Result<> ensure_plan() {
+    if (current != nullptr) return {};
+    for (const TensorInfo& input : data().inputs)
+      if (!shapes.contains(input.name))
+        return error(StatusCode::invalid_argument,
+                     fmt::format("input {} has no shape yet; set_input_shape() gives it one", input.name));
+    const auto known = std::ranges::find(plans, shapes, &CachedPlan::shapes);
+    if (known != plans.end()) {
+      plans.splice(plans.begin(), plans, known);
+    } else {
+      HONE_TRY(check_profile(data(), shapes));
+      const Choices* tuned = nearest_choices(data(), fingerprint, shapes);
+      if (tuned == nullptr && !warned) {
+        log_verbose(
+            fmt::format("the engine was not tuned for {}; the cost model chooses its kernels", fingerprint));
+        warned = true;
+      }
+      HONE_ASSIGN(Plan plan, specialise(data().portable, shapes, *device, tuned, evaluate,
+                                        {.thread_count = threads.thread_count()}));
+      planning_ms = plan.planning_ms;
+      plans.push_front(
+          {.shapes = shapes, .plan = std::make_shared<const Plan>(std::move(plan)), .prepared = nullptr});
+      while (plans.size() > std::max<size_t>(1, options.plan_cache_size)) plans.pop_back();
+    }
+    current = &plans.front();
+    return {};
+  }
+
+  Result<> ensure_prepared() {
+    HONE_TRY(ensure_plan());
+    if (arena == nullptr || arena->size_bytes() < current->plan->arena_bytes) {
+      arena.reset();
+      HONE_ASSIGN(arena, device->allocate(current->plan->arena_bytes));
+    }
+    if (current->prepared != nullptr) return {};
+    const auto start = std::chrono::steady_clock::now();
+    HONE_ASSIGN(current->prepared, PreparedPlan::make(current->plan, data().packs, *device, threads));
+    step_ms.resize(std::max(step_ms.size(), current->plan->steps.size()));
+    prepare_ms = ms_since(start);
+    return {};
+  }
+
+  Result<> run(std::span<const void* const> inputs, std::span<void* const> outputs) {
+    HONE_TRY(ensure_prepared());
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (inputs[i] == nullptr)
+        return error(StatusCode::invalid_argument,
+                     fmt::format("input {} has no data", data().inputs[i].name));
+    profiled = profiling ? current : nullptr;
+    const std::span<double> times =
+        profiling ? std::span(step_ms).first(current->plan->steps.size()) : std::span<double>{};
+    return current->prepared->run(inputs, outputs, static_cast<std::byte*>(arena->address()), threads, times);
+  }
+
+  std::shared_ptr<const Engine> engine;
+  ContextOptions options;
+  std::shared_ptr<Device> device;
+  ThreadPool threads;
+  std::string fingerprint;
+  Evaluator evaluate;
+  InputShapes shapes;
+  size_t dynamic_inputs = 0;
+  std::list<CachedPlan> plans;           // the most recently used first
+  CachedPlan* current = nullptr;         // of the current shapes; null until made
+  const CachedPlan* profiled = nullptr;  // whose times step_ms holds
+  std::shared_ptr<DeviceBuffer> arena;   // shared by all plans: as large as the largest
+  std::vector<double> step_ms;
+  std::vector<const void*> input_pointers;
+  std::vector<void*> output_pointers;
+  double planning_ms = 0, prepare_ms = 0;
+  bool profiling = false, warned = false;
+};
+
+ExecutionContext::ExecutionContext(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ExecutionContext::~ExecutionContext() = default;
+
+Result<std::unique_ptr<ExecutionContext>> ExecutionContext::create(std::shared_ptr<const Engine> engine,
+                                                                   ContextOptions options) {
+  if (engine == nullptr) return error(StatusCode::invalid_argument, "a context needs an engine");
+  HONE_ASSIGN(auto device, open_device(options.device, options.thread_count));
+  if (device->kind() != DeviceKind::cpu)
+    return error(StatusCode::unsupported,
+                 fmt::format("device {} cannot run an engine; use device cpu", options.device));
+  auto state = std::make_unique<State>(std::move(engine), std::move(options), std::move(device));
+  for (const TensorInfo& input : state->data().inputs) {
+    if (is_concrete(input.shape))
+      state->shapes[input.name] = input.shape;
+    else
+      ++state->dynamic_inputs;
+  }
+  state->input_pointers.resize(state->data().inputs.size());
+  state->output_pointers.resize(state->data().outputs.size());
+  if (state->dynamic_inputs == 0) HONE_TRY(state->ensure_plan());
+  return std::unique_ptr<ExecutionContext>(new ExecutionContext(std::move(state)));
+}
+
+Result<> ExecutionContext::set_input_shape(const std::string& name, const Shape& shape) {
+  HONE_TRY(check_input_shape(state_->data(), name, shape));
+  const auto known = state_->shapes.find(name);
+  if (known != state_->shapes.end() && known->second == shape) return {};
+  const InputShapes before = state_->shapes;
+  state_->shapes[name] = shape;
+  state_->current = nullptr;
+  state_->profiled = nullptr;
+  // With several dynamic inputs the caller is in the middle of setting them: the plan waits for its first
+  // use.
+  if (state_->dynamic_inputs > 1) return {};
+  auto planned = state_->ensure_plan();
+  if (!planned) state_->shapes = before;
+  return planned;
+}
+
+Result<Shape> ExecutionContext::tensor_shape(const std::string& name) const {
+  const EngineData& data = state_->data();
+  const auto input = std::ranges::find(data.inputs, name, &TensorInfo::name);
+  if (input != data.inputs.end()) {
+    const auto known = state_->shapes.find(name);
+    return known != state_->shapes.end() ? known->second : input->shape;
+  }
+  const auto output = std::ranges::find(data.outputs, name, &TensorInfo::name);
+  if (output == data.outputs.end())
+    return error(StatusCode::not_found, fmt::format("the engine has no input or output {}", name));
+  HONE_TRY(state_->ensure_plan());
+  return state_->current->plan->outputs[static_cast<size_t>(output - data.outputs.begin())].shape;
+}
+
+Result<> ExecutionContext::run(std::span<const void* const> inputs, std::span<void* const> outputs) {
+  const EngineData& data = state_->data();
+  if (inputs.size() != data.inputs.size() || outputs.size() != data.outputs.size())
+    return error(StatusCode::invalid_argument,
+                 fmt::format("run() was given {} inputs and {} outputs; the engine has {} and {}",
+                             inputs.size(), outputs.size(), data.inputs.size(), data.outputs.size()));
+  return state_->run(inputs, outputs);
+}
+
+Result<> ExecutionContext::run(const std::map<std::string, const void*>& inputs,
+                               const std::map<std::string, void*>& outputs) {
+  const EngineData& data = state_->data();
+  std::ranges::fill(state_->input_pointers, nullptr);
+  std::ranges::fill(state_->output_pointers, nullptr);
+  const auto place = [](const std::vector<TensorInfo>& tensors, const auto& given, auto& pointers,
+                        const char* what) -> Result<> {
+    for (const auto& [name, pointer] : given) {
+      const auto found = std::ranges::find(tensors, name, &TensorInfo::name);
+      if (found == tensors.end())
+        return error(StatusCode::not_found, fmt::format("the engine has no {} {}", what, name));
+      pointers[static_cast<size_t>(found - tensors.begin())] = pointer;
+    }
+    return {};
+  };
+  HONE_TRY(place(data.inputs, inputs, state_->input_pointers, "input"));
+  HONE_TRY(place(data.outputs, outputs, state_->output_pointers, "output"));
+  return state_->run(state_->input_pointers, state_->output_pointers);
+}
+
+void ExecutionContext::set_profiling(bool on) { state_->profiling = on; }
+
+std::vector<ExecutionContext::StepTime> ExecutionContext::step_times() const {
+  std::vector<StepTime> times;
+  if (state_->profiled == nullptr) return times;
+  const Plan& plan = *state_->profiled->plan;
+  for (size_t s = 0; s < plan.steps.size(); ++s)
+    times.push_back({.name = plan.steps[s].name,
+                     .kernel = std::string(plan.steps[s].kernel->name()),
+                     .ms = state_->step_ms[s],
+                     .flops = plan.steps[s].flops});
+  return times;
+}
+
+size_t ExecutionContext::memory_bytes() const {
+  size_t bytes = state_->arena != nullptr ? state_->arena->size_bytes() : 0;
+  for (const CachedPlan& plan : state_->plans)
+    if (plan.prepared != nullptr) bytes += plan.prepared->memory_bytes();
+  return bytes;
+}
+
+double ExecutionContext::planning_ms() const { return state_->planning_ms; }
+double ExecutionContext::prepare_ms() const { return state_->prepare_ms; }
+
+std::string ExecutionContext::describe() const {
+  if (auto planned = state_->ensure_plan(); !planned) return planned.error().message + "\n";
+  return fmt::format("device {}, {} threads\n{}", state_->fingerprint, state_->threads.thread_count(),
+                     print(*state_->current->plan));
+}
+
+}  // namespace hone

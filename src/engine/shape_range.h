@@ -1,0 +1,20 @@
+// What shapes an engine's inputs may take, and which tuned shape is nearest.
+#pragma once
+
+#include <string>
+
+#include "engine/engine_data.h"
+
+namespace hone {
+
+// The shape fits the input's fixed extents and some profile.
+Result<> check_input_shape(const EngineData& engine, const std::string& name, const Shape& shape);
+// One profile holds all of them together.
+Result<> check_profile(const EngineData& engine, const InputShapes& shapes);
+
+// Choices made on this device for the shape nearest to `shapes` (sum of the ratios of extents); else those of
+// the same processor with another number of threads; else null.
+const Choices* nearest_choices(const EngineData& engine, const std::string& fingerprint,
+                               const InputShapes& shapes);
+
+}  // namespace hone

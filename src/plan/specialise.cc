@@ -1,0 +1,51 @@
+// One function for the builder and for a context that meets a new shape.
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "base/log.h"
+#include "passes/passes.h"
+#include "plan/plan.h"
+
+namespace hone {
+namespace {
+
+// Where the milliseconds went, for the verbose log.
+class Laps {
+ public:
+  void lap(const char* what) {
+    const auto now = std::chrono::steady_clock::now();
+    text_ += fmt::format("{}{} {:.2f}", text_.empty() ? "" : ", ", what,
+                         std::chrono::duration<double, std::milli>(now - last_).count());
+    last_ = now;
+  }
+  double total_ms() const { return std::chrono::duration<double, std::milli>(last_ - start_).count(); }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now(), last_ = start_;
+  std::string text_;
+};
+
+}  // namespace
+
+Result<Plan> specialise(const Graph& graph, const InputShapes& shapes, Device& device, const Choices* known,
+                        const Evaluator& evaluate, const PlanOptions& options) {
+  Laps laps;
+  Graph bound = graph;
+  laps.lap("copy");
+  HONE_TRY(bind_shapes(bound, shapes, evaluate));
+  laps.lap("bind");
+  HONE_TRY(run_passes(bound, PassStage::bound, {.evaluate = evaluate, .observe = {}}));
+  laps.lap("passes");
+  HONE_ASSIGN(const Choices choices, choose_fast(bound, device, known, options.thread_count));
+  laps.lap("choose");
+  HONE_ASSIGN(Plan plan, plan_bound(bound, choices, options));
+  laps.lap("plan");
+  plan.planning_ms = laps.total_ms();
+  log_verbose(
+      fmt::format("planned {} steps in {:.2f} ms ({})", plan.steps.size(), plan.planning_ms, laps.text()));
+  return plan;
+}
+
+}  // namespace hone
