@@ -60,9 +60,11 @@ Result<ValueIds> detect(ModuleBuilder& b, const Module& module, std::span<const 
   const auto levels = static_cast<int64_t>(inputs.size());
   if (levels < 1 || levels > kMaxLevels)
     return ModuleTree::bad(module, fmt::format("it is given {} maps; 1 to {} are read", levels, kMaxLevels));
-  if (b.tree.find_child(module, "one2one_cv2"))
+  // A YOLO26 head has a one-to-one branch beside this one; Ultralytics exports it only when asked to
+  // (nms=False).
+  if (!b.tree.find_child(module, "cv2") && b.tree.find_child(module, "one2one_cv2"))
     return error(StatusCode::unsupported,
-                 fmt::format("{}: unknown module Detect with a one-to-one head (end2end)", module.path));
+                 fmt::format("{}: it holds the one-to-one head alone, which is not read yet", module.path));
   HONE_ASSIGN(const int64_t class_count, b.tree.integer(module, "nc"));
   HONE_ASSIGN(const int64_t reg_max, b.tree.integer(module, "reg_max"));
   if (class_count < 1) return ModuleTree::bad(module, fmt::format("it has {} classes", class_count));

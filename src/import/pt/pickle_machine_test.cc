@@ -96,13 +96,13 @@ TEST(PickleMachine, ContainersOfEveryOpcodeAreRead) {
   EXPECT_EQ(shown(PickleText(4).op("\x8f(K\x01\x90.")), "{1}");
   EXPECT_EQ(shown(PickleText(4).op("(K\x01\x91.")), "{1}");
   EXPECT_EQ(shown(PickleText().op("NK\x01").op("0(K\x02").op("12.")),
-            "the pickle ends with 2 objects on its stack, where one is wanted (pickle byte 10)");
+            "the pickle ends with 2 objects on its stack, where one is wanted (pickle byte 11)");
 }
 
 TEST(PickleMachine, TheMemoGivesTheSameObjectBack) {
   EXPECT_EQ(shown(PickleText().op({"(]q\x00K\x07"
                                    "ah\x00t.",
-                                   10})),
+                                   11})),
             "([7], [7])");
   EXPECT_EQ(shown(PickleText().op({"(]r\x00\x01\x00\x00j\x00\x01\x00\x00t.", 14})), "([], [])");
   EXPECT_EQ(shown(PickleText(4).op({"(]\x94h\x00t.", 7})), "([], [])");

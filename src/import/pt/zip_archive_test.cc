@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <zlib.h>
 
+#include <cstring>
+
 #include "import/pt/checkpoint_writer.h"
 
 namespace hone {
