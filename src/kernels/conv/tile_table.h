@@ -65,13 +65,13 @@ struct WinogradInput {
   float* transformed = nullptr;                         // [36] planes of [tile][block]
   int64_t point_stride = 0;                             // floats between planes
 };
-struct WinogradPanel {
-  const float* transformed = nullptr;  // [36][in block][tile][block]
-  const float* weights = nullptr;      // [36][input channel][panel blocks * block]
-  float* products = nullptr;           // [36][panel block][tile][block]
+// One of the 36 products: tiles times input channels times the output channels of a panel.
+struct WinogradProduct {
+  const float* transformed = nullptr;  // [in block][tile][block]
+  const float* weights = nullptr;      // [input channel][panel blocks * block]
+  float* products = nullptr;           // [panel block][tile][block]
   int64_t in_blocks = 0, tiles = 0;
-  int64_t in_block_stride = 0, point_stride = 0;  // floats, of `transformed`
-  int64_t product_block_stride = 0, product_point_stride = 0;
+  int64_t in_block_stride = 0, product_block_stride = 0;  // floats
 };
 struct WinogradOutput {
   const float* products = nullptr;  // one panel block: [36] planes of [tile][block]
@@ -92,7 +92,7 @@ struct TileTable {
   void (*depthwise)(const DepthwiseBand&) = nullptr;
   void (*finish)(const FinishBlock&) = nullptr;
   void (*winograd_input)(const WinogradInput&) = nullptr;
-  void (*winograd_multiply)(const WinogradPanel&, int panel_blocks) = nullptr;
+  void (*winograd_multiply)(const WinogradProduct&, int panel_blocks) = nullptr;
   void (*winograd_output)(const WinogradOutput&) = nullptr;
 };
 

@@ -101,34 +101,24 @@ HONE_INLINE void multiply_tile(const float* in, int64_t in_block_stride, int64_t
 }
 
 template <int B, int P>
-HONE_INLINE void multiply_tiles(const WinogradPanel& p, const float* in, const float* w, float* out,
-                                int64_t tile) {
+HONE_INLINE void multiply_tiles(const WinogradProduct& p, int64_t tile) {
   for (; tile + P <= p.tiles; tile += P)
-    multiply_tile<B, P>(in + tile * kBlock, p.in_block_stride, p.in_blocks, w, out + tile * kBlock,
-                        p.product_block_stride);
+    multiply_tile<B, P>(p.transformed + tile * kBlock, p.in_block_stride, p.in_blocks, p.weights,
+                        p.products + tile * kBlock, p.product_block_stride);
   if constexpr (P > 1)
-    if (tile < p.tiles) multiply_tiles<B, P / 2>(p, in, w, out, tile);
+    if (tile < p.tiles) multiply_tiles<B, P / 2>(p, tile);
 }
 
-template <int B>
-[[gnu::noinline]] void multiply_points(const WinogradPanel& p) {
-  constexpr int P = tile_pixels(B);
-  const int64_t point_weights = p.in_blocks * kBlock * B * kBlock;
-  for (int64_t point = 0; point < kPoints; ++point)
-    multiply_tiles<B, P>(p, p.transformed + point * p.point_stride, p.weights + point * point_weights,
-                         p.products + point * p.product_point_stride, 0);
-}
-
-inline void winograd_multiply(const WinogradPanel& p, int panel_blocks) {
+inline void winograd_multiply(const WinogradProduct& p, int panel_blocks) {
   switch (panel_blocks) {
     case 1:
-      return multiply_points<1>(p);
+      return multiply_tiles<1, tile_pixels(1)>(p, 0);
     case 2:
-      return multiply_points<2>(p);
+      return multiply_tiles<2, tile_pixels(2)>(p, 0);
     case 3:
-      return multiply_points<3>(p);
+      return multiply_tiles<3, tile_pixels(3)>(p, 0);
     default:
-      return multiply_points<4>(p);
+      return multiply_tiles<4, tile_pixels(4)>(p, 0);
   }
 }
 
