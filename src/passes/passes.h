@@ -23,10 +23,11 @@ Result<> run_passes(Graph& graph, PassStage stage, const PassContext& context);
 std::vector<std::string_view> pass_names(PassStage stage);
 
 // Not in the list, called by whoever wants them:
-// All floating values become f32 (weights lazily); with keep_io, Casts keep the types of graph inputs and outputs.
+// All floating values become f32 (weights lazily); with keep_io, Casts keep the types of graph inputs and
+// outputs.
 void promote_to_f32(Graph& graph, bool keep_io);
-// The exporters' half precision: values and weights become f16. keep_f32_io: inputs and outputs stay f32 behind Casts.
-// Nodes after (and with) the box decode stay f32 (DecodeBoxes, and what follows it).
+// The exporters' half precision: values and weights become f16. keep_f32_io: inputs and outputs stay f32
+// behind Casts. Nodes after (and with) the box decode stay f32 (DecodeBoxes, and what follows it).
 void convert_to_f16(Graph& graph, bool keep_f32_io);
 
 }  // namespace hone
