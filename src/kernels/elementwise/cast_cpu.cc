@@ -1,0 +1,77 @@
+// Casts between the types that networks use, in any layout.
+#include "base/float16.h"
+#include "kernels/cpu_kernel.h"
+#include "kernels/element.h"
+
+namespace hone {
+namespace {
+
+constexpr int64_t kGrain = 16 << 10;
+
+using Convert = void (*)(const void* from, void* to, int64_t n);
+
+void f16_from_f32(const void* from, void* to, int64_t n) {
+  f32_to_f16({static_cast<const float*>(from), static_cast<size_t>(n)}, static_cast<uint16_t*>(to));
+}
+void f32_from_f16(const void* from, void* to, int64_t n) {
+  f16_to_f32({static_cast<const uint16_t*>(from), static_cast<size_t>(n)}, static_cast<float*>(to));
+}
+void bf16_from_f32(const void* from, void* to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    static_cast<uint16_t*>(to)[i] = f32_to_bf16(static_cast<const float*>(from)[i]);
+}
+void f32_from_bf16(const void* from, void* to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    static_cast<float*>(to)[i] = bf16_to_f32(static_cast<const uint16_t*>(from)[i]);
+}
+void f32_from_u8(const void* from, void* to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    static_cast<float*>(to)[i] = static_cast<float>(static_cast<const uint8_t*>(from)[i]);
+}
+
+Convert conversion(DType from, DType to) {
+  if (from == DType::f32 && to == DType::f16) return f16_from_f32;
+  if (from == DType::f16 && to == DType::f32) return f32_from_f16;
+  if (from == DType::f32 && to == DType::bf16) return bf16_from_f32;
+  if (from == DType::bf16 && to == DType::f32) return f32_from_bf16;
+  if ((from == DType::u8 || from == DType::boolean) && to == DType::f32) return f32_from_u8;
+  return nullptr;
+}
+
+Verdict check(const Problem& p) {
+  if (p.inputs.size() != 1 || p.outputs.size() != 1) return Verdict::no("takes one input");
+  const TensorDesc &x = p.inputs[0], &y = p.outputs[0];
+  if (x.shape != y.shape || x.layout != y.layout)
+    return Verdict::no("wants input and output of one shape and layout");
+  if (!conversion(x.type, y.type))
+    return Verdict::no("has no fast form from " + std::string(dtype_name(x.type)) + " to " +
+                       std::string(dtype_name(y.type)));
+  return yes_to(p);
+}
+
+void compute(const Op&, const RunArgs& args) {
+  const TensorArg &x = args.inputs[0], &y = args.outputs[0];
+  const Convert convert = conversion(x.desc->type, y.desc->type);
+  const auto from_size = static_cast<int64_t>(element_size(x.desc->type)),
+             to_size = static_cast<int64_t>(element_size(y.desc->type));
+  const int64_t dense = dense_image_stride(*x.desc), images = x.desc->shape.empty() ? 1 : x.desc->shape[0];
+  for (int64_t n = 0; n < images; ++n)
+    parallel_ranges(*args.threads, dense, kGrain, [&](int64_t begin, int64_t end) {
+      convert(static_cast<const std::byte*>(x.data) + (n * x.image_stride + begin) * from_size,
+              static_cast<std::byte*>(y.data) + (n * y.image_stride + begin) * to_size, end - begin);
+    });
+}
+
+std::vector<LayoutSignature> layouts(const Op&, std::span<const TensorDesc> inputs,
+                                     std::span<const TensorDesc> outputs) {
+  return shared_layouts(inputs, outputs);
+}
+
+}  // namespace
+
+const Kernel& cast_cpu() {
+  static const CpuKernel kernel("cast.cpu", Cast::name, check, compute, layouts);
+  return kernel;
+}
+
+}  // namespace hone
