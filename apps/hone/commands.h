@@ -28,6 +28,7 @@ void add_export(CLI::App& app, CommandLine& line);
 void add_run(CLI::App& app, CommandLine& line);
 void add_bench(CLI::App& app, CommandLine& line);
 void add_inspect(CLI::App& app, CommandLine& line);
+void add_doctor(CLI::App& app, CommandLine& line);
 void add_demo(CLI::App& app, CommandLine& line);
 
 }  // namespace hone

@@ -81,7 +81,8 @@ Result<> write_npy(const std::filesystem::path& path, const ConstTensor& tensor)
   start += '\1';
   start += '\0';
   start.append(reinterpret_cast<const char*>(&length), sizeof length);
-  HONE_TRY(file.write(std::as_bytes(std::span(start + header))));
+  start += header;
+  HONE_TRY(file.write(std::as_bytes(std::span(start))));
   HONE_TRY(file.write({static_cast<const std::byte*>(tensor.data), size}));
   return file.commit();
 }
