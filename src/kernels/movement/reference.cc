@@ -1,4 +1,6 @@
 // Transpose, Slice, Expand, Tile and Pad of ONNX, for elements of any size.
+#include <algorithm>
+
 #include "kernels/movement/strided.h"
 
 namespace hone {
@@ -106,6 +108,7 @@ std::string check_pad(const Problem& p) {
 // Where a place outside [0, extent) reads; -1: nowhere.
 int64_t padded_source(PadMode mode, int64_t place, int64_t extent) {
   if (place >= 0 && place < extent) return place;
+  if (extent == 0) return -1;
   switch (mode) {
     case PadMode::edge:
       return place < 0 ? 0 : extent - 1;
@@ -127,10 +130,18 @@ void compute_pad(const Op& op, const RunArgs& args) {
   const Shape& in = x.desc->shape;
   const size_t size = element_size(y.desc->type);
   const Dims strides = dense_strides(in);
-  Dims begin{};
-  for (int64_t i = 0; i < index_count(args, 1) / 2; ++i)
-    if (const size_t axis = normal_axis(index_at(args, 3, i, i), in.size()); axis < in.size())
-      begin[axis] = index_at(args, 1, i, 0);
+  // Negative pads crop first; what is left is padded.
+  Dims begin{}, crop{}, left{};
+  for (size_t i = 0; i < in.size(); ++i) left[i] = in[i];
+  const int64_t half = index_count(args, 1) / 2;
+  for (int64_t i = 0; i < half; ++i) {
+    const size_t axis = normal_axis(index_at(args, 3, i, i), in.size());
+    if (axis == in.size()) continue;
+    const int64_t first = index_at(args, 1, i, 0), last = index_at(args, 1, half + i, 0);
+    begin[axis] = std::max<int64_t>(first, 0);
+    crop[axis] = std::clamp<int64_t>(-first, 0, in[axis]);
+    left[axis] = std::max<int64_t>(in[axis] - crop[axis] - std::max<int64_t>(-last, 0), 0);
+  }
   const int64_t zero = 0;
   const void* value = args.inputs.size() > 2 && args.inputs[2].data ? args.inputs[2].data : &zero;
   int64_t at_output = 0;
@@ -138,9 +149,9 @@ void compute_pad(const Op& op, const RunArgs& args) {
     int64_t offset = 0;
     bool inside = true;
     for (size_t i = 0; i < in.size(); ++i) {
-      const int64_t source = padded_source(mode, at[i] - begin[i], in[i]);
+      const int64_t source = padded_source(mode, at[i] - begin[i], left[i]);
       inside = inside && source >= 0;
-      offset += source * strides[i];
+      offset += (crop[i] + source) * strides[i];
     }
     copy_element(y.data, at_output++, inside ? x.data : value, inside ? offset : 0, size);
   });

@@ -61,6 +61,7 @@ void pad_problems(ProblemSet set, Problems& out);
 void gather_problems(ProblemSet set, Problems& out);
 void top_k_problems(ProblemSet set, Problems& out);
 void resize_problems(ProblemSet set, Problems& out);
+void index_problems(ProblemSet set, Problems& out);
 void detection_problems(ProblemSet set, Problems& out);
 
 }  // namespace hone

@@ -1,4 +1,4 @@
-// ONNX Resize: nearest, linear and cubic, separable over every axis. Coordinates and sums are f64.
+// ONNX Resize: nearest, linear and cubic, separable over every axis. Sums are f64.
 #include <cmath>
 
 #include "kernels/movement/strided.h"

@@ -6,8 +6,10 @@
 namespace hone {
 namespace {
 
-double source_coordinate(CoordinateMode mode, double at, double in, double out, double scale) {
-  const double half = (at + 0.5) / scale - 0.5;
+// In f32, as other runtimes compute it: a scale of 0.6f would else round coordinate 3 / 0.6 down
+// to 4.9999998.
+float source_coordinate(CoordinateMode mode, float at, float in, float out, float scale) {
+  const float half = (at + 0.5f) / scale - 0.5f;
   switch (mode) {
     case CoordinateMode::asymmetric:
       return at / scale;
@@ -68,8 +70,9 @@ ResizeTaps resize_taps(const Resize& resize, int64_t at, int64_t in, int64_t out
     taps.index[0] = at;
     return taps;
   }
-  const double x = source_coordinate(resize.coordinates, static_cast<double>(at), static_cast<double>(in),
-                                     static_cast<double>(out), scale);
+  const double x = static_cast<double>(source_coordinate(resize.coordinates, static_cast<float>(at),
+                                                         static_cast<float>(in), static_cast<float>(out),
+                                                         static_cast<float>(scale)));
   const auto inside = [in](double place) {
     return static_cast<int64_t>(std::clamp(place, 0.0, static_cast<double>(in - 1)));
   };
