@@ -132,7 +132,7 @@ class Facts {
 
 // "detect" of "…head.Detect": trainers leave model.task out, so the head's class says it.
 std::string task_of(std::string_view head) {
-  if (head == "Detect") return "detect";
+  if (head == "Detect" || head == "v10Detect") return "detect";
   return "unknown";
 }
 

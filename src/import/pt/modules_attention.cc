@@ -54,28 +54,50 @@ Result<ValueIds> attention(ModuleBuilder& b, const Module& module, std::span<con
   return ValueIds{out};
 }
 
-Result<ValueIds> psa_block(ModuleBuilder& b, const Module& module, std::span<const ValueId> inputs) {
-  HONE_ASSIGN(const ValueId x, only(module, inputs));
-  HONE_ASSIGN(const bool adds, b.tree.flag(module, "add"));
-  ValueId y = x;
+namespace {
+
+// x, then attention and a feed-forward part, each added to what it reads if `adds`.
+Result<ValueId> attend(ModuleBuilder& b, const Module& module, ValueId x, bool adds) {
   for (const char* part : {"attn", "ffn"}) {
-    HONE_ASSIGN(ValueId next, b.run_child(module, part, y));
+    HONE_ASSIGN(ValueId next, b.run_child(module, part, x));
     if (adds) {
-      HONE_ASSIGN(next, b.sum(module, y, next));
+      HONE_ASSIGN(next, b.sum(module, x, next));
     }
-    y = next;
+    x = next;
   }
-  return ValueIds{y};
+  return x;
 }
 
-Result<ValueIds> c2_psa(ModuleBuilder& b, const Module& module, std::span<const ValueId> inputs) {
-  HONE_ASSIGN(const ValueId x, only(module, inputs));
+// The two parts of cv1(x), c channels each.
+Result<ValueIds> parts_of_c(ModuleBuilder& b, const Module& module, ValueId x) {
   HONE_ASSIGN(const ValueId y, b.run_child(module, "cv1", x));
   HONE_ASSIGN(const int64_t c, b.tree.integer(module, "c"));
   if (c < 1 || 2 * c != b.channels(y))
     return ModuleTree::bad(module, fmt::format("it splits {} channels at {}", b.channels(y), c));
   const int64_t sizes[] = {c, c};
-  const ValueIds parts = b.split(module, y, sizes);
+  return b.split(module, y, sizes);
+}
+
+}  // namespace
+
+Result<ValueIds> psa_block(ModuleBuilder& b, const Module& module, std::span<const ValueId> inputs) {
+  HONE_ASSIGN(const ValueId x, only(module, inputs));
+  HONE_ASSIGN(const bool adds, b.tree.flag(module, "add"));
+  HONE_ASSIGN(const ValueId y, attend(b, module, x, adds));
+  return ValueIds{y};
+}
+
+Result<ValueIds> psa(ModuleBuilder& b, const Module& module, std::span<const ValueId> inputs) {
+  HONE_ASSIGN(const ValueId x, only(module, inputs));
+  HONE_ASSIGN(const ValueIds parts, parts_of_c(b, module, x));
+  HONE_ASSIGN(const ValueId deep, attend(b, module, parts[1], true));
+  HONE_ASSIGN(const ValueId out, b.run_child(module, "cv2", b.concat(module, {parts[0], deep})));
+  return ValueIds{out};
+}
+
+Result<ValueIds> c2_psa(ModuleBuilder& b, const Module& module, std::span<const ValueId> inputs) {
+  HONE_ASSIGN(const ValueId x, only(module, inputs));
+  HONE_ASSIGN(const ValueIds parts, parts_of_c(b, module, x));
   HONE_ASSIGN(const ValueId deep, b.run_child(module, "m", parts[1]));
   HONE_ASSIGN(const ValueId out, b.run_child(module, "cv2", b.concat(module, {parts[0], deep})));
   return ValueIds{out};

@@ -28,6 +28,16 @@ Result<ValueIds> bottleneck(ModuleBuilder& b, const Module& module, std::span<co
   return ValueIds{y};
 }
 
+Result<ValueIds> cib(ModuleBuilder& b, const Module& module, std::span<const ValueId> inputs) {
+  HONE_ASSIGN(const ValueId x, only(module, inputs));
+  HONE_ASSIGN(ValueId y, b.run_child(module, "cv1", x));
+  HONE_ASSIGN(const bool adds, b.tree.flag(module, "add"));
+  if (adds) {
+    HONE_ASSIGN(y, b.sum(module, x, y));
+  }
+  return ValueIds{y};
+}
+
 Result<ValueIds> ghost_bottleneck(ModuleBuilder& b, const Module& module, std::span<const ValueId> inputs) {
   HONE_ASSIGN(const ValueId x, only(module, inputs));
   HONE_ASSIGN(const ValueId y, b.run_child(module, "conv", x));

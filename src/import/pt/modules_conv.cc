@@ -60,6 +60,18 @@ Result<ValueIds> rep_conv(ModuleBuilder& b, const Module& module, std::span<cons
   return ValueIds{y};
 }
 
+// act(conv(x) + conv1(x)); one convolution once fused.
+Result<ValueIds> rep_vgg_dw(ModuleBuilder& b, const Module& module, std::span<const ValueId> inputs) {
+  HONE_ASSIGN(const ValueId x, only(module, inputs));
+  HONE_ASSIGN(ValueId y, b.run_child(module, "conv", x));
+  if (b.tree.find_child(module, "conv1")) {
+    HONE_ASSIGN(const ValueId small, b.run_child(module, "conv1", x));
+    HONE_ASSIGN(y, b.sum(module, y, small));
+  }
+  HONE_ASSIGN(y, b.run_child(module, "act", y));
+  return ValueIds{y};
+}
+
 Result<ValueIds> ghost_conv(ModuleBuilder& b, const Module& module, std::span<const ValueId> inputs) {
   HONE_ASSIGN(const ValueId x, only(module, inputs));
   HONE_ASSIGN(const ValueId primary, b.run_child(module, "cv1", x));

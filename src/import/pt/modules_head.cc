@@ -60,8 +60,8 @@ Result<ValueIds> detect(ModuleBuilder& b, const Module& module, std::span<const 
   const auto levels = static_cast<int64_t>(inputs.size());
   if (levels < 1 || levels > kMaxLevels)
     return ModuleTree::bad(module, fmt::format("it is given {} maps; 1 to {} are read", levels, kMaxLevels));
-  // A YOLO26 head has a one-to-one branch beside this one; Ultralytics exports it only when asked to
-  // (nms=False).
+  // A YOLO10 or YOLO26 head has a one-to-one branch beside this one; Ultralytics exports it only when asked
+  // to (nms=False).
   if (!b.tree.find_child(module, "cv2") && b.tree.find_child(module, "one2one_cv2"))
     return error(StatusCode::unsupported,
                  fmt::format("{}: it holds the one-to-one head alone, which is not read yet", module.path));
