@@ -28,7 +28,8 @@ find_program(HONE_FLATC flatc REQUIRED)
 add_library(hone_dep_fmt INTERFACE)
 target_compile_definitions(hone_dep_fmt INTERFACE FMT_HEADER_ONLY=1)
 
-hone_static_library(pictures jpeg png webp webpdemux tiff deflate jbig Lerc lzma zstd z)
+# Not jbig, which is under the GPL: detect/pictures/tiff.cc stands in for it.
+hone_static_library(pictures jpeg png webp webpdemux tiff deflate Lerc lzma zstd z)
 target_link_libraries(hone_dep_pictures INTERFACE m)
 
 add_library(hone_dep_static_runtime INTERFACE)
