@@ -29,7 +29,7 @@ add_library(hone_dep_fmt INTERFACE)
 target_compile_definitions(hone_dep_fmt INTERFACE FMT_HEADER_ONLY=1)
 
 # Not jbig, which is under the GPL: detect/pictures/tiff.cc stands in for it.
-hone_static_library(pictures jpeg png webp webpdemux tiff deflate Lerc lzma zstd z)
+hone_static_library(pictures tiff jpeg png webpdemux webp deflate Lerc lzma zstd z)
 target_link_libraries(hone_dep_pictures INTERFACE m)
 
 add_library(hone_dep_static_runtime INTERFACE)
