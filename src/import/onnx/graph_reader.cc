@@ -21,12 +21,15 @@ std::unexpected<Status> damaged(std::string message) {
 Result<DeclaredValue> read_value_info(const onnx_proto::ValueInfo& info) {
   DeclaredValue declared;
   if (!info.has_type()) return declared;
-  if (!info.type().has_tensor_type())
+  const auto& type_info = info.type();
+  if (type_info.has_sequence_type() || type_info.has_map_type() || type_info.has_sparse_tensor_type() ||
+      type_info.has_optional_type())
     return error(StatusCode::unsupported,
-                 fmt::format("'{}' is a sequence, a map or an optional value; only tensors are "
-                             "supported",
+                 fmt::format("'{}' is a sequence, a map, a sparse tensor or an optional value; only dense "
+                             "tensors are supported",
                              info.name()));
-  const auto& tensor = info.type().tensor_type();
+  if (!type_info.has_tensor_type() || type_info.tensor_type().elem_type() == 0) return declared;
+  const auto& tensor = type_info.tensor_type();
   const auto type = dtype_of_onnx(tensor.elem_type());
   if (!type) return error_in("'" + info.name() + "'", type);
   declared.desc.type = *type;

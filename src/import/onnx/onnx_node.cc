@@ -6,6 +6,7 @@
 #include "import/onnx/graph_reader.h"
 #include "import/onnx/onnx.pb.h"
 #include "ir/infer.h"
+#include "ir/output_types.h"
 
 namespace hone {
 namespace {
@@ -66,6 +67,8 @@ bool OnnxNode::wants_out(size_t index) const {
 const TensorDesc* OnnxNode::desc(ValueId id) const {
   return id != kNoValue && graph().desc(id).has_shape ? &graph().desc(id) : nullptr;
 }
+
+DType OnnxNode::type(ValueId id) const { return id == kNoValue ? DType::f32 : graph().desc(id).type; }
 
 std::optional<size_t> OnnxNode::rank(ValueId id) const {
   const TensorDesc* known = desc(id);
@@ -171,12 +174,17 @@ void OnnxNode::append(std::string node_name, Op op, std::vector<ValueId> inputs,
   // with them.
   std::vector<TensorDesc> descs;
   std::vector<ConstantPtr> constants;
+  std::vector<DType> types;
   bool all_known = true;
   for (ValueId id : inputs) {
+    types.push_back(id == kNoValue ? DType::f32 : g.desc(id).type);
     descs.push_back(id == kNoValue ? TensorDesc() : g.desc(id));
     constants.push_back(constant(id));
     all_known = all_known && (id == kNoValue || g.desc(id).concrete());
   }
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (outputs[i] != kNoValue)
+      g.value(outputs[i]).desc.type = output_type(op, types, i).value_or(g.desc(outputs[i]).type);
   if (all_known && !std::holds_alternative<If>(op) && !std::holds_alternative<Loop>(op)) {
     if (const auto found = infer(op, descs, constants, outputs.size());
         found && found->size() == outputs.size())
@@ -231,7 +239,7 @@ ValueId OnnxNode::add_ints(const char* suffix, const Ints& values) {
 }
 
 ValueId OnnxNode::add_scalar(const char* suffix, double value, ValueId like) {
-  switch (const TensorDesc* known = desc(like); known ? known->type : DType::f32) {
+  switch (const DType type = this->type(like)) {
     case DType::f16:
       return add_constant(suffix, scalar_of(DType::f16, f32_to_f16(static_cast<float>(value))));
     case DType::bf16:
@@ -249,7 +257,7 @@ ValueId OnnxNode::add_scalar(const char* suffix, double value, ValueId like) {
     case DType::f32:
       return add_constant(suffix, scalar_of(DType::f32, static_cast<float>(value)));
     default:
-      unsupported(fmt::format("elements of type {}", dtype_name(known->type)));
+      unsupported(fmt::format("elements of type {}", dtype_name(type)));
       return kNoValue;
   }
 }

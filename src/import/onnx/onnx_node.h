@@ -38,6 +38,7 @@ class OnnxNode {
 
   // Known extents and type of a value, or null; its constant, or null.
   const TensorDesc* desc(ValueId id) const;
+  DType type(ValueId id) const;
   std::optional<size_t> rank(ValueId id) const;
   ConstantPtr constant(ValueId id) const;
   // An input as integers or floats; nothing where it is absent or no constant.

@@ -145,11 +145,7 @@ void cast(OnnxNode& n) {
   n.emit(Cast{*to}, {n.in(0)});
 }
 
-void cast_like(OnnxNode& n) {
-  const TensorDesc* like = n.desc(n.in(1));
-  if (!like) return n.unsupported("a target type that is known only at run time");
-  n.emit(Cast{like->type}, {n.in(0)});
-}
+void cast_like(OnnxNode& n) { n.emit(Cast{n.type(n.in(1))}, {n.in(0)}); }
 
 void where(OnnxNode& n) { n.emit(Where{}, {n.in(0), n.in(1), n.in(2)}); }
 
