@@ -32,10 +32,12 @@ std::string check_attributes(const Conv& conv) {
   return {};
 }
 
-std::string check_tensor(const TensorDesc& desc, const char* what, std::initializer_list<Layout> layouts) {
+std::string check_tensor(const TensorDesc& desc, const char* what, DType type,
+                         std::initializer_list<Layout> layouts) {
   if (!desc.concrete() || desc.shape.size() != 4) return std::string(what) + " is not of rank 4";
-  if (desc.type != DType::f32)
-    return std::string(what) + " is " + std::string(dtype_name(desc.type)) + ", not f32";
+  if (desc.type != type)
+    return std::string(what) + " is " + std::string(dtype_name(desc.type)) + ", not " +
+           std::string(dtype_name(type));
   if (std::ranges::any_of(desc.shape, [](int64_t d) { return d < 1 || d > kMaxExtent; }))
     return std::string(what) + " has the shape " + shape_text(desc.shape) + ", out of range";
   for (const Layout layout : layouts)
@@ -45,22 +47,20 @@ std::string check_tensor(const TensorDesc& desc, const char* what, std::initiali
 
 }  // namespace
 
-Layout blocked_layout(const TileTable& tiles) { return tiles.block == 16 ? Layout::nchw16c : Layout::nchw8c; }
-
-std::string read_geometry(const Problem& problem, const TileTable& tiles, ConvGeometry& g) {
+std::string read_geometry(const Problem& problem, Layout blocked, DType type, ConvGeometry& g) {
   const Conv* conv = std::get_if<Conv>(&problem.op);
   if (!conv) return "is not a Conv";
   const size_t wanted = 2 + (conv->has_bias ? 1 : 0) + (conv->has_residual ? 1 : 0);
   if (problem.inputs.size() != wanted || problem.outputs.size() != 1 || problem.constants.size() != wanted)
     return "has " + std::to_string(problem.inputs.size()) + " inputs, wants " + std::to_string(wanted);
   if (std::string why = check_attributes(*conv); !why.empty()) return why;
-  const Layout blocked = blocked_layout(tiles);
   const TensorDesc &in = problem.inputs[0], &weight = problem.inputs[1], &out = problem.outputs[0];
-  std::string why = check_tensor(in, "the input", {blocked, Layout::plain});
-  if (why.empty()) why = check_tensor(weight, "the weight", {Layout::plain});
-  if (why.empty()) why = check_tensor(out, "the output", {blocked});
+  std::string why = check_tensor(in, "the input", type, {blocked, Layout::plain});
+  if (why.empty())
+    why = check_tensor(weight, "the weight", weight.type == DType::f32 ? weight.type : type, {Layout::plain});
+  if (why.empty()) why = check_tensor(out, "the output", type, {blocked});
   if (why.empty() && conv->has_residual)
-    why = check_tensor(problem.inputs[residual_index(*conv)], "the residual", {blocked});
+    why = check_tensor(problem.inputs[residual_index(*conv)], "the residual", type, {blocked});
   if (!why.empty()) return why;
   if (!problem.constants[1]) return "the weight is not constant";
   if (conv->has_bias && (!problem.constants[2] || problem.inputs[2].shape != Shape{out.shape[1]}))
@@ -75,7 +75,7 @@ std::string read_geometry(const Problem& problem, const TileTable& tiles, ConvGe
   g.dilation_h = entry(conv->dilations, 0, 1), g.dilation_w = entry(conv->dilations, 1, 1);
   g.pad_top = entry(conv->pads, 0, 0), g.pad_left = entry(conv->pads, 1, 0);
   g.group = conv->group;
-  g.block = tiles.block;
+  g.block = channel_block(blocked);
   g.plain_input = in.layout == Layout::plain;
   if (g.plain_input && g.in_channels > kPlainChannels)
     return "a plain input of " + std::to_string(g.in_channels) + " channels is left to blocks";
@@ -91,8 +91,7 @@ std::string read_geometry(const Problem& problem, const TileTable& tiles, ConvGe
   return {};
 }
 
-std::vector<LayoutSignature> blocked_signatures(const TileTable& tiles, std::span<const TensorDesc> inputs) {
-  const Layout blocked = blocked_layout(tiles);
+std::vector<LayoutSignature> blocked_signatures(Layout blocked, std::span<const TensorDesc> inputs) {
   LayoutSignature all{.inputs = std::vector<Layout>(inputs.size(), Layout::plain), .outputs = {blocked}};
   for (size_t i = 0; i < inputs.size(); ++i)
     if (i != 1 && inputs[i].shape.size() == 4) all.inputs[i] = blocked;
@@ -147,11 +146,10 @@ Epilogue make_epilogue(const Conv& conv) {
 
 size_t residual_index(const Conv& conv) { return conv.has_bias ? 3 : 2; }
 
-double estimate_ms(const TileTable& tiles, size_t threads, double flops, double efficiency, double bytes) {
-  const double lanes = tiles.block == 16 ? 16 : std::string_view(tiles.isa) == "baseline" ? 4 : 8;
+double estimate_ms(int lanes, size_t threads, double flops, double efficiency, double bytes) {
   constexpr double kClock = 3e9, kBytesPerSecond = 12e9;
   const double cores = static_cast<double>(std::max<size_t>(threads, 1));
-  return 1e3 * (flops / (4 * lanes * kClock * cores * efficiency) +
+  return 1e3 * (flops / (4.0 * lanes * kClock * cores * efficiency) +
                 bytes / (kBytesPerSecond * std::min(cores, 4.0)));
 }
 

@@ -30,13 +30,19 @@ struct ConvGeometry {
   }
 };
 
-// Fills the geometry from weight and descs, or says why these kernels cannot take the problem: everything is
-// f32 of rank 4 with constant weights, in the blocked layout; the input alone may be plain.
-std::string read_geometry(const Problem& problem, const TileTable& tiles, ConvGeometry& geometry);
+// Fills the geometry from weight and descs, or says why kernels on channel blocks cannot take the problem: it
+// is of rank 4 with constant weights, and all else is of `type` in the layout `blocked`; the input alone may
+// be plain.
+std::string read_geometry(const Problem& problem, Layout blocked, DType type, ConvGeometry& geometry);
+inline Layout blocked_layout(const TileTable& tiles) {
+  return tiles.block == 16 ? Layout::nchw16c : Layout::nchw8c;
+}
+inline std::string read_geometry(const Problem& problem, const TileTable& tiles, ConvGeometry& geometry) {
+  return read_geometry(problem, blocked_layout(tiles), DType::f32, geometry);
+}
 
 // Every tensor in blocks; before it, where the input has few channels, the same with a plain input.
-std::vector<LayoutSignature> blocked_signatures(const TileTable& tiles, std::span<const TensorDesc> inputs);
-Layout blocked_layout(const TileTable& tiles);
+std::vector<LayoutSignature> blocked_signatures(Layout blocked, std::span<const TensorDesc> inputs);
 
 // Sizes of panels that cover `blocks`, equal if possible, so that few tiles leave registers unused.
 std::vector<int> split_panels(int64_t blocks);
@@ -53,7 +59,10 @@ Epilogue make_epilogue(const Conv& conv);
 size_t residual_index(const Conv& conv);  // input index; only where has_residual
 
 // Rough time at a typical clock; `efficiency` is the part of the peak that the multiply-adds reach.
-double estimate_ms(const TileTable& tiles, size_t threads, double flops, double efficiency, double bytes);
+inline int lanes_of(const TileTable& tiles) {
+  return tiles.block == 16 ? 16 : std::string_view(tiles.isa) == "baseline" ? 4 : 8;
+}
+double estimate_ms(int lanes, size_t threads, double flops, double efficiency, double bytes);
 double tensor_bytes(const ConvGeometry& geometry);
 
 std::vector<std::byte> to_bytes(const std::vector<float>& values);

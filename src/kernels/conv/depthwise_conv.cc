@@ -71,7 +71,7 @@ class DepthwiseConv final : public Kernel {
   std::string_view op() const override { return Conv::name; }
   std::vector<LayoutSignature> signatures(const Op&, std::span<const TensorDesc> inputs,
                                           std::span<const TensorDesc>) const override {
-    return {blocked_signatures(tiles_, inputs).back()};
+    return {blocked_signatures(blocked_layout(tiles_), inputs).back()};
   }
 
   Verdict may_i(const Problem& problem) const override {
@@ -80,7 +80,7 @@ class DepthwiseConv final : public Kernel {
     if (std::string why = read_depthwise(problem, g); !why.empty()) return Verdict::no(why);
     Verdict yes;
     yes.legal = yes.image_stride = true;
-    yes.estimated_ms = estimate_ms(tiles_, problem.thread_count, g.flops(), 0.3, tensor_bytes(g));
+    yes.estimated_ms = estimate_ms(lanes_of(tiles_), problem.thread_count, g.flops(), 0.3, tensor_bytes(g));
     return yes;
   }
 

@@ -165,7 +165,7 @@ class DirectConv final : public Kernel {
   std::string_view op() const override { return Conv::name; }
   std::vector<LayoutSignature> signatures(const Op&, std::span<const TensorDesc> inputs,
                                           std::span<const TensorDesc>) const override {
-    return blocked_signatures(tiles_, inputs);
+    return blocked_signatures(blocked_layout(tiles_), inputs);
   }
 
   Verdict may_i(const Problem& problem) const override {
@@ -183,8 +183,8 @@ class DirectConv final : public Kernel {
         static_cast<double>(g.out_blocks() * g.block) / static_cast<double>(g.out_channels);
     Verdict yes;
     yes.legal = yes.image_stride = true;
-    yes.estimated_ms =
-        estimate_ms(tiles_, problem.thread_count, g.flops() * padded_in * padded_out, 0.75, tensor_bytes(g));
+    yes.estimated_ms = estimate_ms(lanes_of(tiles_), problem.thread_count, g.flops() * padded_in * padded_out,
+                                   0.75, tensor_bytes(g));
     return yes;
   }
 

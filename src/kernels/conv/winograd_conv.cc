@@ -236,7 +236,7 @@ class WinogradConv final : public Kernel {
   std::string_view op() const override { return Conv::name; }
   std::vector<LayoutSignature> signatures(const Op&, std::span<const TensorDesc> inputs,
                                           std::span<const TensorDesc>) const override {
-    return {blocked_signatures(tiles_, inputs).back()};
+    return {blocked_signatures(blocked_layout(tiles_), inputs).back()};
   }
 
   Verdict may_i(const Problem& problem) const override {
@@ -255,8 +255,8 @@ class WinogradConv final : public Kernel {
     // A transform of a tile and block takes about as long as 400 multiply-adds of a vector.
     const double transforms = 2 * 400 * tiles * blocks * channels;
     const double moved = 4 * kPoints * (tiles * blocks * channels + static_cast<double>(point_floats(g)));
-    yes.estimated_ms =
-        estimate_ms(tiles_, problem.thread_count, products + transforms, 0.8, tensor_bytes(g) + moved / 4);
+    yes.estimated_ms = estimate_ms(lanes_of(tiles_), problem.thread_count, products + transforms, 0.8,
+                                   tensor_bytes(g) + moved / 4);
     return yes;
   }
 
