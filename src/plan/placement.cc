@@ -94,7 +94,9 @@ class InPlace {
   // The bytes of the step's input 0 are not needed any more, and its output has no place yet.
   bool may_overwrite(size_t s) const {
     const DraftStep& step = draft_.steps[s];
-    if (!step.verdict.in_place || step.inputs.empty() || step.outputs.size() != 1) return false;
+    // A copy that the plan added is there because its two ends must lie apart.
+    if (step.node < 0 || !step.verdict.in_place || step.inputs.empty() || step.outputs.size() != 1)
+      return false;
     const TensorId x = step.inputs[0], y = step.outputs[0];
     if (x == kNoTensor || y == kNoTensor) return false;
     const TensorId root = draft_.root(x);
@@ -102,7 +104,10 @@ class InPlace {
     if (out.parent != kNoTensor || out.place != Operand::Place::arena || root == y) return false;
     if (draft_.tensor(root).place != Operand::Place::arena) return false;
     if (draft_.bytes(x) != draft_.bytes(y) || draft_.images(x) != draft_.images(y)) return false;
-    if (draft_.is_strided(x) || out.desc.layout != draft_.tensor(x).desc.layout) return false;
+    // The readers of y were promised the alignment of a dense tensor.
+    if (draft_.is_strided(x) || draft_.offset_in_root(x) % 64 != 0 ||
+        out.desc.layout != draft_.tensor(x).desc.layout)
+      return false;
     for (size_t i = 1; i < step.inputs.size(); ++i)
       if (step.inputs[i] != kNoTensor && draft_.root(step.inputs[i]) == root) return false;
     // Anything that shares bytes with x must be done with.

@@ -24,6 +24,17 @@ size_t copies(const Plan& plan) {
   return count;
 }
 
+// Written by steps that only move data.
+size_t moved_bytes(const Plan& plan) {
+  size_t bytes = 0;
+  for (const Step& step : plan.steps) {
+    const std::string_view op = op_name(step.op);
+    if (step.node_id >= 0 && op != "Concat" && op != "Split" && op != "Slice" && op != "Reshape") continue;
+    for (const TensorDesc& desc : step.output_descs) bytes += byte_count(desc.type, desc.shape).value_or(0);
+  }
+  return bytes;
+}
+
 void expect_near(const Tensors& actual, const Tensors& wanted, float tolerance, const std::string& what) {
   ASSERT_EQ(actual.size(), wanted.size());
   for (size_t i = 0; i < wanted.size(); ++i) {
@@ -90,6 +101,7 @@ class RandomGraphs : public testing::TestWithParam<uint32_t> {};
 
 TEST_P(RandomGraphs, give_the_same_numbers_with_and_without_aliasing_and_those_of_the_reference) {
   const auto device = make_cpu_device(1);
+  size_t bytes_aliased = 0, bytes_copied = 0;
   for (uint32_t seed = GetParam() * 40; seed < GetParam() * 40 + 40; ++seed) {
     SCOPED_TRACE(seed);
     const auto graph = testing_plan::random_graph(seed);
@@ -104,7 +116,7 @@ TEST_P(RandomGraphs, give_the_same_numbers_with_and_without_aliasing_and_those_o
       const auto copied = plan_bound(*graph, choices, {.thread_count = 1, .allow_aliasing = false});
       ASSERT_TRUE(aliased) << aliased.error().message;
       ASSERT_TRUE(copied) << copied.error().message;
-      EXPECT_LE(aliased->steps.size(), copied->steps.size());
+      bytes_aliased += moved_bytes(*aliased), bytes_copied += moved_bytes(*copied);
       const auto a = testing_plan::run_plan(*aliased, inputs, 1),
                  c = testing_plan::run_plan(*copied, inputs, 1);
       ASSERT_TRUE(a && c);
@@ -112,6 +124,7 @@ TEST_P(RandomGraphs, give_the_same_numbers_with_and_without_aliasing_and_those_o
       expect_near(*a, *wanted, 1e-3f, print(*aliased));
     }
   }
+  EXPECT_LT(bytes_aliased, bytes_copied);
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomGraphs, testing::Range(0u, 10u));
 
@@ -171,9 +184,14 @@ TEST(PlanBound, equal_weights_are_packed_once) {
   ASSERT_TRUE(choices);
   const auto plan = plan_bound(graph, *choices, {});
   ASSERT_TRUE(plan);
-  if (plan->steps[0].packed < 0) GTEST_SKIP() << "skipped: the kernel chosen here packs nothing";
-  if (plan->steps[0].kernel == plan->steps.back().kernel) EXPECT_EQ(plan->packed.size(), 1u) << print(*plan);
-  EXPECT_LE(plan->packed.size(), 2u);
+  std::vector<const Step*> convs;
+  for (const Step& step : plan->steps)
+    if (std::holds_alternative<Conv>(step.op)) convs.push_back(&step);
+  ASSERT_EQ(convs.size(), 2u);
+  ASSERT_GE(convs[0]->packed, 0) << print(*plan);
+  if (convs[0]->kernel == convs[1]->kernel && convs[0]->input_descs == convs[1]->input_descs) {
+    EXPECT_EQ(convs[0]->packed, convs[1]->packed) << print(*plan);
+  }
 }
 
 TEST(PlanBound, a_choice_that_is_missing_or_unknown_is_an_error_that_names_the_node) {
