@@ -16,7 +16,7 @@ bool find_symbol(void* library, const char* symbol, F& function) {
   return function != nullptr;
 }
 
-hone::Result<Driver> open_driver() {
+Result<Driver> open_driver() {
   Driver d;
   void* library = nullptr;
   for (const char* name : kLibraries) {
@@ -43,7 +43,7 @@ hone::Result<Driver> open_driver() {
 
 }  // namespace
 
-hone::Result<> Driver::check(Result code, const std::string& what) const {
+Result<> Driver::check(Code code, const std::string& what) const {
   if (code == kSuccess) return {};
   const char *name = nullptr, *text = nullptr;
   if (error_name(code, &name) != kSuccess || !name) name = "unknown error";
@@ -52,8 +52,8 @@ hone::Result<> Driver::check(Result code, const std::string& what) const {
                what + ": " + name + " (" + text + ")");
 }
 
-hone::Result<const Driver*> driver() {
-  static const hone::Result<Driver> opened = open_driver();
+Result<const Driver*> driver() {
+  static const Result<Driver> opened = open_driver();
   if (!opened) return std::unexpected(opened.error());
   return &*opened;
 }

@@ -19,12 +19,12 @@ struct Driver {
 
   // Success, or an error with the driver's own name and text for the code: "cuMemAlloc of 5 bytes: CUDA_ERROR_OUT_OF_MEMORY
   // (out of memory)".
-  hone::Result<> check(Result code, const std::string& what) const;
+  Result<> check(Code code, const std::string& what) const;
 };
 
 // Opens and initialises the driver once a process; the error says which library was looked for and what to install, or
 // what the driver answered. Thread safe.
-hone::Result<const Driver*> driver();
+Result<const Driver*> driver();
 
 // "12.4" for 12040.
 std::string version_text(int version);
