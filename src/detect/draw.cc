@@ -16,13 +16,13 @@ struct Colour {
   int blue, green, red;
 };
 
-// Neighbouring classes get hues a golden angle apart, in three lightnesses: any two of the first dozens
-// differ at sight.
+// Eight hues, far apart for neighbouring classes; the next eight lie between them; then two other
+// lightnesses.
 Colour class_colour(int class_id) {
-  const double id = static_cast<double>(std::max(class_id, 0) % 4096);
-  const double hue = std::fmod(0.58 + id * 0.6180339887498949, 1.0) * 6;
-  constexpr std::array kLightness = {0.56, 0.44, 0.68};
-  const double lightness = kLightness[static_cast<size_t>(std::max(class_id, 0)) % 3], saturation = 0.92;
+  const int id = std::max(class_id, 0) % 4096;
+  const double hue = std::fmod(0.58 + 0.375 * id + 0.0625 * (id / 8), 1.0) * 6;
+  constexpr std::array kLightness = {0.54, 0.42, 0.68};
+  const double lightness = kLightness[static_cast<size_t>(id / 16) % 3], saturation = 0.92;
   const double chroma = (1 - std::abs(2 * lightness - 1)) * saturation, low = lightness - chroma / 2;
   const auto channel = [&](double shift) {
     const double k = std::fmod(hue + shift, 6.0);

@@ -48,7 +48,8 @@ ValueId Graph::add_constant(std::string wanted_name, ConstantPtr constant) {
 
 size_t Graph::add_node(std::string node_name, Op op, std::vector<ValueId> node_inputs, size_t output_count) {
   Node node;
-  node.id = next_node_id();
+  // Without a look at all nodes when nobody else added or removed one.
+  node.id = nodes.size() == nodes_after_add_ ? next_id_ : next_node_id();
   next_id_ = node.id + 1;
   node.name = std::move(node_name);
   node.op = std::move(op);
@@ -56,6 +57,7 @@ size_t Graph::add_node(std::string node_name, Op op, std::vector<ValueId> node_i
   for (size_t i = 0; i < output_count; ++i)
     node.outputs.push_back(add_value(node.name + (i == 0 ? "_output" : "_output_" + std::to_string(i))));
   nodes.push_back(std::move(node));
+  nodes_after_add_ = nodes.size();
   return nodes.size() - 1;
 }
 
@@ -156,10 +158,7 @@ void Graph::remove_dead() {
 
 int64_t Graph::next_node_id() const {
   int64_t next = next_id_;
-  for (size_t n = nodes.size(); n-- > 0;) {
-    next = std::max(next, nodes[n].id + 1);
-    if (nodes[n].id + 1 == next_id_) break;  // the newest one that add_node() made
-  }
+  for (const Node& node : nodes) next = std::max(next, node.id + 1);
   return next;
 }
 

@@ -85,7 +85,8 @@ class Graph {
   };
   std::string unique_name(std::string wanted);
   NameIndex names_;
-  int64_t next_id_ = 0;
+  int64_t next_id_ = 0;  // no node that add_node() made has it or a larger one
+  size_t nodes_after_add_ = 0;
 };
 
 // One sentence about the first thing that is wrong: an input nobody makes, an order that is not topological, a value

@@ -12,8 +12,10 @@ bool needs_f32(const Op& op) {
   return std::holds_alternative<DecodeBoxes>(op) || std::holds_alternative<DetectionNms>(op) ||
          std::holds_alternative<NonMaxSuppression>(op);
 }
-// Inputs that are parameters of another type than the data (ONNX Resize: roi and scales).
-bool keeps_input(const Op& op, size_t i) { return std::holds_alternative<Resize>(op) && (i == 1 || i == 2); }
+// Inputs whose type is their own (ONNX Resize: roi and scales) or does not matter.
+bool keeps_input(const Op& op, size_t i) {
+  return std::holds_alternative<ShapeOf>(op) || (std::holds_alternative<Resize>(op) && (i == 1 || i == 2));
+}
 
 class Converter {
  public:

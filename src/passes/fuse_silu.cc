@@ -152,13 +152,15 @@ bool fuse_silu(Graph& graph, const PassContext&) {
     ValueId x = kNoValue;
     const auto function = matcher.match(node, x);
     if (!function) continue;
-    // The parts are left to remove_dead: others may read them.
     node.op = Unary{*function};
     node.inputs = {x};
     rewriter.changed(node);
     changed = true;
   }
-  return rewriter.finish() || changed;
+  if (!changed) return false;
+  rewriter.finish();
+  graph.remove_dead();  // the parts that nobody else reads: they would still count as readers
+  return true;
 }
 
 }  // namespace hone

@@ -15,6 +15,7 @@ bool fuse_bias_add(Graph& graph, const PassContext& context);
 bool fuse_activation(Graph& graph, const PassContext& context);
 bool remove_dead(Graph& graph, const PassContext& context);
 bool remove_no_ops(Graph& graph, const PassContext& context);
+bool recognise_decode_boxes(Graph& graph, const PassContext& context);
 bool merge_reshapes(Graph& graph, const PassContext& context);
 bool merge_transposes(Graph& graph, const PassContext& context);
 bool fuse_residual(Graph& graph, const PassContext& context);

@@ -17,6 +17,7 @@ class Rewriter {
   explicit Rewriter(Graph& graph);
 
   Graph& graph() { return graph_; }
+  const Graph& graph() const { return graph_; }
   Node& node(int32_t index) { return graph_.nodes[static_cast<size_t>(index)]; }
   // The value that stands for `id` after the replacements so far.
   ValueId now(ValueId id) const;

@@ -24,12 +24,14 @@ constexpr int kMaxScans = 500;
 struct ErrorState {
   jpeg_error_mgr base;  // first: libjpeg hands back a pointer to it
   std::jmp_buf jump;
+  bool failed;
   char message[JMSG_LENGTH_MAX];
 };
 
 [[noreturn]] void leave(j_common_ptr info) {
   auto* state = reinterpret_cast<ErrorState*>(info->err);
   info->err->format_message(info, state->message);
+  state->failed = true;
   std::longjmp(state->jump, 1);
 }
 
@@ -45,6 +47,7 @@ void limit_scans(j_common_ptr info) {
   if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > kMaxScans) {
     auto* state = reinterpret_cast<ErrorState*>(info->err);
     std::snprintf(state->message, sizeof state->message, "has more than %d scans", kMaxScans);
+    state->failed = true;
     std::longjmp(state->jump, 1);
   }
 }
@@ -74,8 +77,6 @@ struct Reading {
   ErrorState errors = {};
   Picture picture;
   std::vector<uint8_t> row;  // CMYK
-  Status refused;            // set where our own limits said no
-  bool complete = false;
   ~Reading() { jpeg_destroy_decompress(&info); }
 };
 
@@ -87,8 +88,7 @@ void cmyk_to_bgr(const uint8_t* cmyk, int width, uint8_t* bgr) {
   }
 }
 
-// False after an error (its message is in `errors`), a refusal, or where data is missing (`complete` stays
-// false).
+// False after an error, whose message is in `errors`, and where data is missing.
 bool read_header(Reading& r, ByteSpan file) {
   if (setjmp(r.errors.jump)) return false;
   jpeg_create_decompress(&r.info);
@@ -117,7 +117,6 @@ bool read_pixels(Reading& r) {
     if (jpeg_read_scanlines(&r.info, &row, 1) != 1) return false;
     if (cmyk) cmyk_to_bgr(row, r.picture.width, target);
   }
-  r.complete = true;
   return true;
 }
 
@@ -130,10 +129,9 @@ int orientation_of(const jpeg_decompress_struct& info) {
 }
 
 std::unexpected<Status> failure(const Reading& r) {
-  const std::string message = r.errors.message;
-  return error(StatusCode::invalid_file, message.empty() || r.errors.base.num_warnings
-                                             ? "is a truncated JPEG"
-                                             : "is a damaged JPEG: " + message);
+  return error(StatusCode::invalid_file, r.errors.failed
+                                             ? std::string("is a damaged JPEG: ") + r.errors.message
+                                             : std::string("is a truncated JPEG"));
 }
 
 }  // namespace

@@ -99,8 +99,9 @@ Result<Picture> decode_tiff(ByteSpan file) {
 
 }  // namespace hone
 
-// libtiff wants a JBIG codec at link time. JBIG-KIT is under the GPL, which hone's programs are not, so fax pages of that
-// kind are refused instead: decoding reports an error whose text is below. The other functions do nothing.
+// libtiff wants a JBIG codec at link time. JBIG-KIT is under the GPL, which hone's programs are not, so fax
+// pages of that kind are refused instead: decoding reports an error whose text is below. The other functions
+// do nothing.
 extern "C" {
 void jbg_dec_init(void*) {}
 void jbg_dec_free(void*) {}

@@ -12,8 +12,8 @@
 namespace hone {
 namespace {
 
-// What deflated entries and tensors that do not lie dense may take: twice the largest YOLO in f32.
-constexpr size_t kMaxCopiedBytes = size_t{640} << 20;
+// What deflated entries and tensors that do not lie dense may take: the largest YOLOs in f32 have 280 MB.
+constexpr size_t kMaxCopiedBytes = size_t{384} << 20;
 constexpr std::string_view kPickleName = "data.pkl";
 constexpr size_t kMaxSmallEntryBytes = 64;
 constexpr int kNewestFormat = 10;  // torch has written 3 since 1.6
@@ -146,6 +146,9 @@ Result<ConstantPtr> Checkpoint::make_constant(ObjectId id) {
   const bool is_aligned = reinterpret_cast<uintptr_t>(from.data()) % element_bytes == 0;
   if (is_aligned && is_dense(tensor.shape, tensor.strides))
     return Constant::of(std::move(desc), Bytes(from.first(size_bytes), bytes.owner()));
+  if (size_bytes / element_bytes > static_cast<size_t>(storage.integer))
+    return error(StatusCode::invalid_file, fmt::format("a tensor {} is spread over a storage of {} elements",
+                                                       shape_text(tensor.shape), storage.integer));
   if (!budget_.take(size_bytes))
     return error(StatusCode::resource,
                  fmt::format("a tensor {} of {} bytes passes the limit on what may be copied",

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "import/pt/shown_text.h"
 
 namespace hone {
@@ -92,7 +94,8 @@ ValueIds ModuleBuilder::split(const Module& module, ValueId x, std::span<const i
 
 ValueId ModuleBuilder::concat(const Module& module, ValueIds inputs) {
   int64_t total = 0;
-  for (ValueId id : inputs) total += channels(id);
+  for (ValueId id : inputs)
+    total = std::min(total + channels(id), kMaxElements);  // more fits no weight anyway
   return add(module, "Concat", Concat{.axis = 1}, std::move(inputs), total);
 }
 

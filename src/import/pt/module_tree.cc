@@ -10,7 +10,7 @@ namespace {
 // Convolutions and pools stay far below; larger numbers would overflow in shape inference.
 constexpr int64_t kMaxAttribute = 1 << 20;
 // Names of classes, of tensors and of children are looked up in a row; a module has some dozens of each.
-constexpr size_t kMaxEntries = 4096;
+constexpr size_t kMaxEntries = 1024;
 
 constexpr std::string_view kModuleList = "torch.nn.modules.container.ModuleList";
 constexpr std::string_view kSequential = "torch.nn.modules.container.Sequential";

@@ -196,7 +196,7 @@ Result<ValueIds> zero_pad2d(ModuleBuilder& b, const Module& module, std::span<co
   HONE_ASSIGN(const ValueId x, only(module, inputs));
   const std::optional<ObjectId> id = b.tree.attribute(module, "padding");
   Ints sides;
-  if (id)
+  if (id && b.tree.objects()[*id].items.size() == 4)
     for (ObjectId item : b.tree.objects()[*id].items)
       if (b.tree.objects().is(item, ObjectKind::integer)) sides.push_back(b.tree.objects()[item].integer);
   if (sides.size() != 4) return ModuleTree::bad(module, "its attribute 'padding' is no tuple of four ints");

@@ -13,7 +13,7 @@
 namespace hone {
 namespace {
 
-constexpr size_t kMaxSearchedModules = 4096;
+constexpr size_t kMaxSearchedModules = 4096, kMaxLayerInputs = 256;
 
 // The module tree of a checkpoint: `ema` where there is one, else `model`; or the pickle is the model itself.
 Result<ObjectId> find_model(const PickleObjects& objects, ObjectId root) {
@@ -64,6 +64,8 @@ Result<ValueIds> layer_inputs(const ModuleTree& tree, const Module& layer,
   const std::optional<ObjectId> from = tree.attribute(layer, "f");
   if (!from) return ModuleTree::bad(layer, "it has no attribute 'f', which names the layers it reads");
   const Object& object = tree.objects()[*from];
+  if (object.items.size() > kMaxLayerInputs)
+    return ModuleTree::bad(layer, fmt::format("it reads {} layers", object.items.size()));
   std::vector<ObjectId> items = object.items;
   if (object.kind == ObjectKind::integer) items = {*from};
   ValueIds inputs;
@@ -111,6 +113,16 @@ Result<ValueIds> build_layers(ModuleBuilder& builder, const std::vector<Module>&
   return std::move(outputs.back());
 }
 
+// DetectionModel.model: the layers in a row.
+Result<Module> find_stack(const ModuleTree& tree, const Module& model) {
+  const std::optional<ObjectId> children = tree.attribute(model, "_modules");
+  const std::optional<ObjectId> stack = children ? tree.objects().find(*children, "model") : std::nullopt;
+  if (!stack || !tree.objects().is(*stack, ObjectKind::instance))
+    return ModuleTree::bad(
+        model, fmt::format("{} has no stack of layers called 'model'", shown(tree.class_path(model))));
+  return Module{.id = *stack, .path = "model", .scope = {}, .label = "model"};
+}
+
 Result<Graph> build_graph(Checkpoint& checkpoint, std::string file_stem) {
   const PickleObjects& objects = checkpoint.objects();
   HONE_ASSIGN(const ObjectId model_id, find_model(objects, checkpoint.root()));
@@ -123,23 +135,18 @@ Result<Graph> build_graph(Checkpoint& checkpoint, std::string file_stem) {
   graph.name = file_stem;
   ModuleBuilder builder(checkpoint, graph);
   const Module model{.id = model_id, .path = "the model", .scope = {}, .label = {}};
-  const std::optional<ObjectId> children = builder.tree.attribute(model, "_modules");
-  const std::optional<ObjectId> stack = children ? objects.find(*children, "model") : std::nullopt;
-  if (!stack || !objects.is(*stack, ObjectKind::instance))
-    return ModuleTree::bad(
-        model, fmt::format("{} has no stack of layers called 'model'", shown(objects.class_path(model_id))));
-  const Module stack_module{.id = *stack, .path = "model", .scope = {}, .label = "model"};
-  HONE_ASSIGN(const std::vector<Module> layers, builder.tree.children(stack_module));
-  if (layers.empty()) return ModuleTree::bad(stack_module, "it has no layers");
+  HONE_ASSIGN(const Module stack, find_stack(builder.tree, model));
+  HONE_ASSIGN(const std::vector<Module> layers, builder.tree.children(stack));
+  if (layers.empty()) return ModuleTree::bad(stack, "it has no layers");
 
   ModelFacts facts{.checkpoint = checkpoint.root(),
                    .model = model,
                    .head = layers.back(),
                    .input_channels = 0,
                    .file_stem = std::move(file_stem)};
-  const std::optional<int64_t> channels = first_conv_channels(builder.tree, stack_module);
+  const std::optional<int64_t> channels = first_conv_channels(builder.tree, stack);
   if (!channels)
-    return ModuleTree::bad(stack_module, "it holds no convolution that says how many channels pictures have");
+    return ModuleTree::bad(stack, "it holds no convolution that says how many channels pictures have");
   facts.input_channels = *channels;
   const ValueId images =
       graph.add_input("images", TensorDesc(DType::f32, {kUnknownDim, *channels, kUnknownDim, kUnknownDim}),
@@ -147,17 +154,17 @@ Result<Graph> build_graph(Checkpoint& checkpoint, std::string file_stem) {
   builder.set_channels(images, *channels);
 
   HONE_ASSIGN(const ValueIds outputs, build_layers(builder, layers, images));
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    graph.rename(outputs[i], fmt::format("output{}", i));
-    graph.value(outputs[i]).desc =
-        TensorDesc(DType::f32, {kUnknownDim, builder.channels(outputs[i]), kUnknownDim});
-    graph.value(outputs[i]).dim_names = {"batch", "", "anchors"};
-    graph.outputs.push_back(outputs[i]);
-  }
-  if (!std::holds_alternative<DecodeBoxes>(graph.nodes.back().op))
+  const std::vector<int32_t> producers = graph.producers();
+  const int32_t last = outputs.size() == 1 ? producers[static_cast<size_t>(outputs[0])] : -1;
+  if (last < 0 || !std::holds_alternative<DecodeBoxes>(graph.nodes[static_cast<size_t>(last)].op))
     return error(StatusCode::unsupported,
                  fmt::format("{}: the last layer, {}, is no detection head", layers.back().path,
                              shown(builder.tree.class_path(layers.back()))));
+  graph.rename(outputs[0], "output0");
+  graph.value(outputs[0]).desc =
+      TensorDesc(DType::f32, {kUnknownDim, builder.channels(outputs[0]), kUnknownDim});
+  graph.value(outputs[0]).dim_names = {"batch", "", "anchors"};
+  graph.outputs.push_back(outputs[0]);
   HONE_ASSIGN(const int64_t stride, largest_stride(builder.tree, builder, model, layers.back()));
   HONE_ASSIGN(graph.metadata, make_metadata(builder.tree, facts, stride));
   return graph;

@@ -102,17 +102,10 @@ std::vector<LayoutSignature> blocked_signatures(Layout blocked, std::span<const 
 }
 
 std::vector<int> split_panels(int64_t blocks) {
-  int size = kMaxPanelBlocks;
-  for (const int candidate : {4, 3, 2})
-    if (blocks % candidate == 0) {
-      size = candidate;
-      break;
-    }
+  const int64_t count = (blocks + kMaxPanelBlocks - 1) / kMaxPanelBlocks;
   std::vector<int> panels;
-  for (; blocks > 0; blocks -= size) {
-    if (blocks == size + 1) size = (size + 2) / 2;  // 5 is 3 and 2 rather than 4 and 1
-    panels.push_back(static_cast<int>(std::min<int64_t>(size, blocks)));
-  }
+  for (int64_t i = 0; i < count; ++i)
+    panels.push_back(static_cast<int>((i + 1) * blocks / count - i * blocks / count));
   return panels;
 }
 

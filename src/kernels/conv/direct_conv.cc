@@ -4,15 +4,18 @@
 // chunks whose weights stay in L1 while the band goes by; between chunks the sums wait in the output, which
 // is in L1 or L2.
 #include <algorithm>
+#include <atomic>
 
 #include "kernels/conv/blocked_conv.h"
 
 namespace hone {
 namespace {
 
-constexpr int64_t kChunkBytes = 16 << 10;  // weights of a panel that are used at a time: half of L1
+constexpr int64_t kWeightBytes = 16 << 10;  // weights of a panel that are used at a time: half of L1
+constexpr int64_t kInputBytes = 144 << 10;  // of the band's copy: a part of L2
 constexpr int64_t kBandPixels = 128;
 constexpr int64_t kTasksPerThread = 6;
+constexpr int64_t kCopyPanels = 2;  // from so many on the copy is soon paid for
 
 struct Panel {
   int64_t group = 0, first_block = 0;  // output block
@@ -50,101 +53,198 @@ void pack_panel(const Panel& panel, const ConvGeometry& g, const std::vector<flo
       }
 }
 
+// How output and input are cut.
+struct Cut {
+  int64_t band_rows = 1, band_columns = 1, bands_y = 1, bands_x = 1;  // of the output
+  int64_t parts = 1;                                                  // of the panels
+  int64_t workers = 1;
+  // The copy of a band's input: rows x columns with their padding, `blocks` channel blocks at a time.
+  bool copy = false;
+  int64_t rows = 0, columns = 0, blocks = 0, block_stride = 0;
+
+  int64_t tasks(const ConvGeometry& g) const { return g.batch * bands_y * bands_x * parts; }
+  size_t workspace_bytes() const {
+    return copy ? static_cast<size_t>(workers * blocks * block_stride * 4) : 0;
+  }
+};
+
+Cut cut_work(const ConvGeometry& g, int64_t panels, size_t threads) {
+  Cut c;
+  const int64_t across = (g.out_width + kBandPixels - 1) / kBandPixels;
+  c.band_columns = std::min(g.out_width, ((g.out_width + across - 1) / across + 11) / 12 * 12);
+  c.band_rows = std::clamp<int64_t>(kBandPixels / c.band_columns, 1, g.out_height);
+  c.bands_x = (g.out_width + c.band_columns - 1) / c.band_columns;
+  c.bands_y = (g.out_height + c.band_rows - 1) / c.band_rows;
+  c.workers = static_cast<int64_t>(std::max<size_t>(threads, 1));
+  const int64_t bands = g.batch * c.bands_y * c.bands_x, wanted = kTasksPerThread * c.workers;
+  c.parts = std::clamp<int64_t>((wanted + bands - 1) / bands, 1, panels);
+  c.copy = !g.plain_input && g.group == 1 && panels / c.parts >= kCopyPanels;
+  c.rows = (c.band_rows - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1;
+  c.columns = (c.band_columns - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
+  // An odd number of cache lines from block to block: the copy has no two blocks in the same set, as pictures
+  // of 40 or 80 columns do.
+  c.block_stride = ((c.rows * c.columns * g.block + 15) / 16 | 1) * 16;
+  c.blocks = std::clamp<int64_t>(kInputBytes / 4 / c.block_stride, 1, g.in_blocks());
+  return c;
+}
+
+// A 1x1 filter at stride 1 sees one long row: no tile ends early.
+ConvGeometry flatten(ConvGeometry g) {
+  if (g.kernel_h == 1 && g.kernel_w == 1 && g.stride_h == 1 && g.stride_w == 1 &&
+      g.in_area() == g.out_area()) {
+    g.in_width = g.out_width = g.out_area();
+    g.in_height = g.out_height = 1;
+  }
+  return g;
+}
+
 class DirectRunner final : public Runner {
  public:
   DirectRunner(const TileTable& tiles, const ConvGeometry& geometry, const Conv& conv, size_t threads,
                const float* packed)
       : tiles_(tiles),
-        g_(geometry),
+        g_(flatten(geometry)),
         epilogue_(make_epilogue(conv)),
         residual_(conv.has_residual ? residual_index(conv) : 0),
         bias_(packed),
         weights_(packed + geometry.out_blocks() * geometry.block) {
     int64_t floats = 0;
     panels_ = make_panels(g_, floats);
-    if (g_.kernel_h == 1 && g_.kernel_w == 1 && g_.stride_h == 1 && g_.stride_w == 1 &&
-        g_.in_area() == g_.out_area()) {
-      g_.in_width = g_.out_width = g_.out_area();  // one long row: no tile ends early
-      g_.in_height = g_.out_height = 1;
-    }
-    band_rows_ = std::clamp<int64_t>(kBandPixels / g_.out_width, 1, g_.out_height);
-    band_columns_ = g_.out_height == 1 ? std::min(g_.out_width, kBandPixels / 24 * 24) : g_.out_width;
-    bands_y_ = (g_.out_height + band_rows_ - 1) / band_rows_;
-    bands_x_ = (g_.out_width + band_columns_ - 1) / band_columns_;
-    const int64_t bands = g_.batch * bands_y_ * bands_x_, count = static_cast<int64_t>(panels_.size());
-    const int64_t wanted = kTasksPerThread * static_cast<int64_t>(threads);
-    parts_ = std::clamp<int64_t>((wanted + bands - 1) / bands, 1, count);
-    tasks_ = bands * parts_;
+    cut_ = cut_work(g_, static_cast<int64_t>(panels_.size()), threads);
   }
 
   void run(const RunArgs& args) noexcept override {
-    args.threads->run(static_cast<size_t>(tasks_),
-                      [&](size_t task) { run_task(args, static_cast<int64_t>(task)); });
+    const int64_t tasks = cut_.tasks(g_);
+    std::atomic<int64_t> next{0};
+    args.threads->run(static_cast<size_t>(std::min(cut_.workers, tasks)), [&](size_t worker) {
+      float* copy = reinterpret_cast<float*>(args.workspace) +
+                    static_cast<int64_t>(worker) * cut_.blocks * cut_.block_stride;
+      for (int64_t task = next++; task < tasks; task = next++) run_task(args, task, copy);
+    });
   }
 
  private:
+  struct Band {
+    int64_t row_begin, row_end, col_begin, col_end;
+    const float *image, *residual;
+    float* output;
+  };
+
   // Neighbouring tasks share a part of the panels, so that threads meet in the weights.
-  void run_task(const RunArgs& args, int64_t task) const {
-    const int64_t bands = bands_y_ * bands_x_;
-    const int64_t part = task / (bands * g_.batch), n = task / bands % g_.batch, band = task % bands;
-    const auto count = static_cast<int64_t>(panels_.size());
-    DirectPanel p = window();
-    p.row_begin = band / bands_x_ * band_rows_;
-    p.row_end = std::min(p.row_begin + band_rows_, g_.out_height);
-    p.col_begin = band % bands_x_ * band_columns_;
-    p.col_end = std::min(p.col_begin + band_columns_, g_.out_width);
-    const float* image = static_cast<const float*>(args.inputs[0].data) + n * args.inputs[0].image_stride;
-    float* out = static_cast<float*>(args.outputs[0].data) + n * args.outputs[0].image_stride;
-    const float* residual = nullptr;
+  void run_task(const RunArgs& args, int64_t task, float* copy) const {
+    const int64_t bands = cut_.bands_y * cut_.bands_x;
+    const int64_t part = task / (bands * g_.batch), n = task / bands % g_.batch, at = task % bands;
+    Band band{};
+    band.row_begin = at / cut_.bands_x * cut_.band_rows;
+    band.row_end = std::min(band.row_begin + cut_.band_rows, g_.out_height);
+    band.col_begin = at % cut_.bands_x * cut_.band_columns;
+    band.col_end = std::min(band.col_begin + cut_.band_columns, g_.out_width);
+    band.image = static_cast<const float*>(args.inputs[0].data) + n * args.inputs[0].image_stride;
+    band.output = static_cast<float*>(args.outputs[0].data) + n * args.outputs[0].image_stride;
     if (residual_)
-      residual =
+      band.residual =
           static_cast<const float*>(args.inputs[residual_].data) + n * args.inputs[residual_].image_stride;
-    for (int64_t i = part * count / parts_; i < (part + 1) * count / parts_; ++i)
-      run_panel(panels_[static_cast<size_t>(i)], p, image, out, residual);
+    const auto count = static_cast<int64_t>(panels_.size());
+    const std::span<const Panel> panels = std::span(panels_).subspan(
+        static_cast<size_t>(part * count / cut_.parts),
+        static_cast<size_t>((part + 1) * count / cut_.parts - part * count / cut_.parts));
+    cut_.copy ? run_copied(panels, band, copy) : run_in_place(panels, band);
   }
 
-  void run_panel(const Panel& panel, DirectPanel p, const float* image, float* out,
-                 const float* residual) const {
-    const int64_t group_blocks = g_.plain_input ? g_.in_channels : g_.in_blocks() / g_.group;
-    const int64_t block_weights =
-        g_.kernel_h * g_.kernel_w * (g_.plain_input ? 1 : g_.block) * panel.blocks * g_.block;
-    const int64_t fit = std::max<int64_t>(1, kChunkBytes / 4 / block_weights);
-    const int64_t chunks = (group_blocks + fit - 1) / fit;
-    p.output = out + panel.first_block * p.out_block_stride;
+  void run_in_place(std::span<const Panel> panels, const Band& band) const {
+    const int64_t blocks = g_.plain_input ? g_.in_channels : g_.in_blocks() / g_.group;
+    DirectPanel p = window();
+    p.in_height = g_.in_height, p.in_width = g_.in_width;
+    p.pad_top = g_.pad_top, p.pad_left = g_.pad_left;
+    p.in_block_stride = g_.in_area() * (g_.plain_input ? 1 : g_.block);
+    p.row_begin = band.row_begin, p.row_end = band.row_end, p.col_begin = band.col_begin,
+    p.col_end = band.col_end;
+    for (const Panel& panel : panels) {
+      p.output = band.output + panel.first_block * p.out_block_stride;
+      sum_blocks(panel, p, band.image + panel.group * blocks * p.in_block_stride, 0, blocks);
+      finish(panel, band);
+    }
+  }
+
+  void run_copied(std::span<const Panel> panels, const Band& band, float* copy) const {
+    DirectPanel p = window();
+    p.in_height = cut_.rows, p.in_width = cut_.columns;
+    p.in_block_stride = cut_.block_stride;
+    p.row_end = band.row_end - band.row_begin, p.col_end = band.col_end - band.col_begin;
+    const int64_t blocks = g_.in_blocks(), chunks = (blocks + cut_.blocks - 1) / cut_.blocks;
     for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-      const int64_t begin = chunk * group_blocks / chunks, end = (chunk + 1) * group_blocks / chunks;
-      p.input = image + (panel.group * group_blocks + begin) * p.in_block_stride;
-      p.in_blocks = end - begin;
-      p.weights = weights_ + panel.weights + begin * block_weights;
-      p.bias = chunk == 0 ? bias_ + panel.first_block * g_.block : nullptr;
+      const int64_t begin = chunk * blocks / chunks, end = (chunk + 1) * blocks / chunks;
+      for (int64_t block = begin; block < end; ++block)
+        copy_block(band, band.image + block * g_.in_area() * g_.block,
+                   copy + (block - begin) * cut_.block_stride);
+      for (const Panel& panel : panels) {
+        p.output = band.output + panel.first_block * p.out_block_stride +
+                   (band.row_begin * g_.out_width + band.col_begin) * g_.block;
+        sum_blocks(panel, p, copy, begin, end);
+        if (end == blocks) finish(panel, band);
+      }
+    }
+  }
+
+  // Rows and columns outside the picture become zeros.
+  void copy_block(const Band& band, const float* plane, float* out) const {
+    const int64_t top = band.row_begin * g_.stride_h - g_.pad_top,
+                  left = band.col_begin * g_.stride_w - g_.pad_left;
+    const int64_t begin = std::clamp<int64_t>(-left, 0, cut_.columns);
+    const int64_t end = std::clamp(g_.in_width - left, begin, cut_.columns);
+    const auto zero = [&](float* at, int64_t pixels) { std::fill_n(at, pixels * g_.block, 0.0f); };
+    for (int64_t r = 0; r < cut_.rows; ++r, out += cut_.columns * g_.block) {
+      const int64_t y = top + r;
+      if (y < 0 || y >= g_.in_height) {
+        zero(out, cut_.columns);
+        continue;
+      }
+      zero(out, begin);
+      std::copy_n(plane + (y * g_.in_width + left + begin) * g_.block, (end - begin) * g_.block,
+                  out + begin * g_.block);
+      zero(out + end * g_.block, cut_.columns - end);
+    }
+  }
+
+  // Adds input blocks [begin, end), that stand from `input` on, to a panel; as many at a time as leave their
+  // weights in L1.
+  void sum_blocks(const Panel& panel, DirectPanel p, const float* input, int64_t begin, int64_t end) const {
+    const int64_t weights =
+        g_.kernel_h * g_.kernel_w * (g_.plain_input ? 1 : g_.block) * panel.blocks * g_.block;
+    const int64_t fit = std::max<int64_t>(1, kWeightBytes / 4 / weights), blocks = end - begin;
+    const int64_t chunks = (blocks + fit - 1) / fit;
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+      const int64_t first = chunk * blocks / chunks;
+      p.input = input + first * p.in_block_stride;
+      p.in_blocks = (chunk + 1) * blocks / chunks - first;
+      p.weights = weights_ + panel.weights + (begin + first) * weights;
+      p.bias = begin + first == 0 ? bias_ + panel.first_block * g_.block : nullptr;
       tiles_.direct(p, panel.blocks);
     }
-    finish(panel, p, residual);
   }
 
-  void finish(const Panel& panel, const DirectPanel& p, const float* residual) const {
-    const int64_t at = (p.row_begin * g_.out_width + p.col_begin) * g_.block;
-    FinishBlock f{.row_stride = g_.out_width * g_.block,
-                  .residual_row_stride = g_.out_width * g_.block,
-                  .epilogue = &epilogue_};
-    f.rows = p.row_end - p.row_begin;
-    f.row_pixels = p.col_end - p.col_begin;
-    for (int i = 0; i < panel.blocks; ++i) {
-      f.output = p.output + i * p.out_block_stride + at;
-      if (residual) f.residual = residual + (panel.first_block + i) * p.out_block_stride + at;
-      f.channels = static_cast<int>(std::min(g_.block, g_.out_channels - (panel.first_block + i) * g_.block));
+  void finish(const Panel& panel, const Band& band) const {
+    const int64_t at = (band.row_begin * g_.out_width + band.col_begin) * g_.block;
+    FinishBlock f;
+    f.row_stride = f.residual_row_stride = g_.out_width * g_.block;
+    f.epilogue = &epilogue_;
+    f.rows = band.row_end - band.row_begin;
+    f.row_pixels = band.col_end - band.col_begin;
+    for (int64_t block = panel.first_block; block < panel.first_block + panel.blocks; ++block) {
+      const int64_t plane = block * g_.out_area() * g_.block;
+      f.output = band.output + plane + at;
+      if (band.residual) f.residual = band.residual + plane + at;
+      f.channels = static_cast<int>(std::min(g_.block, g_.out_channels - block * g_.block));
       tiles_.finish(f);
     }
   }
 
   DirectPanel window() const {
     DirectPanel p;
-    p.in_block_stride = g_.in_area() * (g_.plain_input ? 1 : g_.block);
     p.out_block_stride = g_.out_area() * g_.block;
-    p.in_height = g_.in_height, p.in_width = g_.in_width, p.out_width = g_.out_width;
+    p.out_width = g_.out_width;
     p.kernel_h = g_.kernel_h, p.kernel_w = g_.kernel_w, p.stride_h = g_.stride_h, p.stride_w = g_.stride_w;
-    p.pad_top = g_.pad_top, p.pad_left = g_.pad_left, p.dilation_h = g_.dilation_h,
-    p.dilation_w = g_.dilation_w;
+    p.dilation_h = g_.dilation_h, p.dilation_w = g_.dilation_w;
     p.plain_input = g_.plain_input;
     return p;
   }
@@ -155,7 +255,7 @@ class DirectRunner final : public Runner {
   size_t residual_;  // input index, 0: none
   const float *bias_, *weights_;
   std::vector<Panel> panels_;
-  int64_t band_rows_ = 1, band_columns_ = 1, bands_y_ = 1, bands_x_ = 1, parts_ = 1, tasks_ = 1;
+  Cut cut_;
 };
 
 class DirectConv final : public Kernel {
@@ -183,6 +283,9 @@ class DirectConv final : public Kernel {
         static_cast<double>(g.out_blocks() * g.block) / static_cast<double>(g.out_channels);
     Verdict yes;
     yes.legal = yes.image_stride = true;
+    int64_t floats = 0;
+    const auto panels = static_cast<int64_t>(make_panels(g, floats).size());
+    yes.workspace_bytes = cut_work(flatten(g), panels, problem.thread_count).workspace_bytes();
     yes.estimated_ms = estimate_ms(lanes_of(tiles_), problem.thread_count, g.flops() * padded_in * padded_out,
                                    0.75, tensor_bytes(g));
     return yes;

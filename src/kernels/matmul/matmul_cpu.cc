@@ -3,23 +3,10 @@
 // thousand deep.
 #include <cstring>
 
-#include "base/cpu_features.h"
 #include "kernels/cpu_kernel.h"
-#include "kernels/matmul/tile.h"
+#include "kernels/matmul/panels.h"
 
 namespace hone {
-
-const MatMulTile& matmul_tile_baseline();
-const MatMulTile& matmul_tile_avx2();
-const MatMulTile& matmul_tile_avx512();
-
-const MatMulTile& matmul_tile() {
-#if defined(__x86_64__)
-  if (cpu_features().avx512) return matmul_tile_avx512();
-  if (cpu_features().avx2_fma) return matmul_tile_avx2();
-#endif
-  return matmul_tile_baseline();
-}
 
 namespace {
 
@@ -33,8 +20,8 @@ struct Product {
   float alpha = 1, beta = 0;
   int64_t c_row = 0, c_column = 0;
 
-  int64_t panels() const { return (columns + matmul_tile().columns - 1) / matmul_tile().columns; }
-  int64_t panel_size() const { return depth * matmul_tile().columns; }
+  int64_t panels() const { return panel_count(columns); }
+  int64_t panel_size() const { return panel_floats(depth); }
   int64_t packed_floats() const { return b_matrices * panels() * panel_size(); }
 };
 
@@ -82,16 +69,10 @@ Product product_of(const Op& op, const TensorDesc& a, const TensorDesc& b, const
 }
 
 // Panel `panel` of all matrices of B.
-void pack_panel(const Product& p, const float* b, int64_t panel, float* packed) {
-  const int64_t width = matmul_tile().columns, matrix = panel / p.panels(),
-                first = panel % p.panels() * width;
-  const int64_t columns = std::min(width, p.columns - first);
-  b += matrix * p.depth * p.columns + first * p.b_column;
-  packed += panel * p.panel_size();
-  for (int64_t k = 0; k < p.depth; ++k, packed += width) {
-    for (int64_t j = 0; j < columns; ++j) packed[j] = b[k * p.b_k + j * p.b_column];
-    for (int64_t j = columns; j < width; ++j) packed[j] = 0;
-  }
+void pack_b(const Product& p, const float* b, int64_t panel, float* packed) {
+  const int64_t matrix = panel / p.panels();
+  pack_panel({b + matrix * p.depth * p.columns, p.depth, p.columns, p.b_k, p.b_column}, panel % p.panels(),
+             packed + panel * p.panel_size());
 }
 
 constexpr int64_t kBlockRows = 48;  // rows of A that stay in the cache while panels pass
@@ -111,7 +92,7 @@ class MatMulRunner final : public Runner {
       const auto* b = static_cast<const float*>(args.inputs[1].data);
       parallel_ranges(*args.threads, p.b_matrices * p.panels(), (16 << 10) / (p.panel_size() + 1) + 1,
                       [&](int64_t begin, int64_t end) {
-                        for (int64_t i = begin; i < end; ++i) pack_panel(p, b, i, scratch);
+                        for (int64_t i = begin; i < end; ++i) pack_b(p, b, i, scratch);
                       });
       packed = scratch;
     }
@@ -209,7 +190,7 @@ class MatMulCpu final : public Kernel {
     HONE_ASSIGN(const Bytes b, p.constants[1]->bytes());
     std::vector<std::byte> packed(static_cast<size_t>(m.packed_floats()) * sizeof(float));
     for (int64_t i = 0; i < m.b_matrices * m.panels(); ++i)
-      pack_panel(m, b.as<float>().data(), i, reinterpret_cast<float*>(packed.data()));
+      pack_b(m, b.as<float>().data(), i, reinterpret_cast<float*>(packed.data()));
     return packed;
   }
 

@@ -25,9 +25,28 @@ void each_row(StridedLoop<2>& loop, size_t outer_axes, int64_t begin, int64_t en
   }
 }
 
+// A call of memcpy costs as much as a block of channels takes to copy; with a fixed size it is two or four
+// moves.
 template <class T>
-void copy_short_row(T* to, const T* from, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) to[i] = from[i];
+void copy_row(T* to, const T* from, int64_t bytes) {
+  switch (bytes) {
+    case 16:
+      std::memcpy(to, from, 16);
+      return;
+    case 32:
+      std::memcpy(to, from, 32);
+      return;
+    case 64:
+      std::memcpy(to, from, 64);
+      return;
+    default:
+      break;
+  }
+  if (bytes > 32) {
+    std::memcpy(to, from, static_cast<size_t>(bytes));
+    return;
+  }
+  for (int64_t i = 0; i < bytes / static_cast<int64_t>(sizeof(T)); ++i) to[i] = from[i];
 }
 
 template <class T>
@@ -49,10 +68,8 @@ void copy_rows(StridedLoop<2>& loop, T* target, const T* source, ThreadPool& thr
   }
   parallel_ranges(threads, rows, std::max<int64_t>(kGrainBytes / std::max<int64_t>(bytes, 1), 1),
                   [&](int64_t begin, int64_t end) {
-                    each_row(loop, outer, begin, end, [&](int64_t to, int64_t from) {
-                      if (bytes <= 64) return copy_short_row(target + to, source + from, length);
-                      std::memcpy(target + to, source + from, static_cast<size_t>(bytes));
-                    });
+                    each_row(loop, outer, begin, end,
+                             [&](int64_t to, int64_t from) { copy_row(target + to, source + from, bytes); });
                   });
 }
 

@@ -127,6 +127,29 @@ void fill_table(const Op& op, const RunArgs& args, size_t axis, Blend* table) {
   }
 }
 
+// One row of the result from two rows of the input.
+struct BlendRow {
+  const float *upper, *lower;
+  const Blend* across;
+  int64_t width;
+  float t;
+
+  // kPixel elements a pixel, 0: as many as `pixel` says.
+  template <int64_t kPixel>
+  void run(float* to, int64_t pixel) const {
+    if (kPixel) pixel = kPixel;
+    for (int64_t w = 0; w < width; ++w, to += pixel) {
+      const int64_t left = across[w].low * pixel, right = across[w].high * pixel;
+      const float s = across[w].t;
+      for (int64_t c = 0; c < pixel; ++c) {
+        const float top = upper[left + c] + (upper[right + c] - upper[left + c]) * s;
+        const float bottom = lower[left + c] + (lower[right + c] - lower[left + c]) * s;
+        to[c] = top + (bottom - top) * t;
+      }
+    }
+  }
+};
+
 void compute_linear(const Op& op, const RunArgs& args) {
   const TensorArg &x = args.inputs[0], &y = args.outputs[0];
   const Shape &in = x.desc->shape, &out = y.desc->shape;
@@ -147,15 +170,19 @@ void compute_linear(const Op& op, const RunArgs& args) {
                                   *lower = source + down[row].high * line;
                       float* to = static_cast<float*>(y.data) + image * y.image_stride +
                                   (plane * out[2] + row) * out[3] * pixel;
-                      const float t = down[row].t;
-                      for (int64_t w = 0; w < out[3]; ++w, to += pixel) {
-                        const int64_t left = across[w].low * pixel, right = across[w].high * pixel;
-                        const float s = across[w].t;
-                        for (int64_t c = 0; c < pixel; ++c) {
-                          const float top = upper[left + c] + (upper[right + c] - upper[left + c]) * s;
-                          const float bottom = lower[left + c] + (lower[right + c] - lower[left + c]) * s;
-                          to[c] = top + (bottom - top) * t;
-                        }
+                      const BlendRow blend{upper, lower, across, out[3], down[row].t};
+                      switch (pixel) {
+                        case 1:
+                          blend.run<1>(to, 1);
+                          break;
+                        case 8:
+                          blend.run<8>(to, 8);
+                          break;
+                        case 16:
+                          blend.run<16>(to, 16);
+                          break;
+                        default:
+                          blend.run<0>(to, pixel);
                       }
                     }
                   });
