@@ -31,7 +31,8 @@ class Sources : public testing::Test {
     const auto paths = find_pictures(sources);
     if (!paths) return {paths.error().message};
     std::vector<std::string> names;
-    for (const fs::path& path : *paths) names.push_back(path.lexically_relative(root_).string());
+    for (const fs::path& path : *paths)
+      names.push_back(path.lexically_normal().lexically_relative(root_).string());
     return names;
   }
 
