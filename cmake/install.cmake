@@ -37,7 +37,7 @@ install(CODE "foreach(door yolo trtexec)
 endforeach()")
 
 # What a program that links libhone.a links besides: Debian's static libraries, by name.
-set(HONE_LINK_NAMES protobuf-lite xxhash jpeg png webpdemux webp tiff deflate jbig Lerc lzma zstd z)
+set(HONE_LINK_NAMES protobuf-lite xxhash tiff jpeg png webpdemux webp deflate Lerc lzma zstd z)
 configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/hone-config.cmake.in ${CMAKE_BINARY_DIR}/hone-config.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/hone)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/hone-config-version.cmake COMPATIBILITY SameMinorVersion)

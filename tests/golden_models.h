@@ -48,7 +48,8 @@ inline std::vector<float> golden_input(size_t count) {
 inline std::vector<GoldenModel> repository_models(const std::filesystem::path& folder) {
   std::vector<GoldenModel> models;
   std::ifstream file(folder / "manifest.json");
-  for (const auto& m : nlohmann::json::parse(file).at("models")) {
+  const auto manifest = nlohmann::json::parse(file);
+  for (const auto& m : manifest.at("models")) {
     GoldenModel g{m.at("name"), folder / m.at("file").get<std::string>(), m.at("input_shape"), m.at("output_shape"), {}, {}};
     g.expected = read_floats(folder / m.at("output").get<std::string>());
     for (const auto& group : m.at("groups"))
@@ -63,7 +64,8 @@ inline std::vector<GoldenModel> zoo_models(const std::filesystem::path& folder, 
   std::vector<GoldenModel> models;
   std::ifstream file(folder / "manifest.json");
   if (!file) return models;
-  for (const auto& m : nlohmann::json::parse(file).at("models")) {
+  const auto manifest = nlohmann::json::parse(file);
+  for (const auto& m : manifest.at("models")) {
     if (std::find(names.begin(), names.end(), m.at("name").get<std::string>()) == names.end()) continue;
     const auto& output = m.at("outputs").at(0);
     GoldenModel g{m.at("name"), folder / m.at("file").get<std::string>(), m.at("input").at("shape"), output.at("shape"), {}, {}};

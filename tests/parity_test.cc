@@ -113,7 +113,7 @@ TEST(Parity, BatchAndSizeAreFreeWithinTheProfile) {
   ASSERT_TRUE(engine) << engine.error().message;
   auto context = ExecutionContext::create(*engine, {});
   ASSERT_TRUE(context) << context.error().message;
-  for (const Shape shape : {Shape{1, 3, 64, 96}, Shape{3, 3, 128, 160}, Shape{2, 3, 32, 64}, Shape{1, 3, 64, 96}}) {
+  for (const Shape& shape : {Shape{1, 3, 64, 96}, Shape{3, 3, 128, 160}, Shape{2, 3, 32, 64}, Shape{1, 3, 64, 96}}) {
     SCOPED_TRACE(shape_text(shape));
     const auto input = golden_input(static_cast<size_t>(*element_count(shape)));
     const auto set = (*context)->set_input_shape("images", shape);

@@ -46,6 +46,13 @@ std::string tuple_text(const Shape& shape) {
   return "(" + text + ")";
 }
 
+// "3,151,904"
+std::string grouped(size_t number) {
+  std::string text = std::to_string(number);
+  for (size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+  return text;
+}
+
 double mib(size_t bytes) { return static_cast<double>(bytes) / 1048576; }
 
 }  // namespace
@@ -89,7 +96,8 @@ Result<> run_export(const Arguments& a) {
   const ExportReport& r = *done;
   if (!r.note.empty()) fmt::print("WARNING ⚠️ {}\n", r.note);
   const std::string stem = std::filesystem::path(model).stem().string();
-  fmt::print("{} summary (fused): {} layers, {:L} parameters, {:.1f} GFLOPs\n\n", stem, r.layers, r.parameters, r.gflops);
+  fmt::print("{} summary (fused): {} layers, {} parameters, 0 gradients, {:.1f} GFLOPs\n\n", stem, r.layers, grouped(r.parameters),
+             r.gflops / static_cast<double>(r.input[0]));
   std::string outputs;
   for (const auto& shape : r.outputs) outputs += (outputs.empty() ? "" : ", ") + tuple_text(shape);
   if (r.outputs.size() > 1) outputs = "(" + outputs + ")";

@@ -32,7 +32,7 @@ struct ExportReport {
   int opset = 0;
   std::string note;                  // about a size that was raised; empty: none
   size_t layers = 0, parameters = 0; // after folding
-  double gflops = 0;
+  double gflops = 0;                 // of the whole batch
 };
 
 Result<ExportReport> export_model(const std::filesystem::path& model, const ExportRequest& request);

@@ -46,7 +46,8 @@ void fill_random(DType type, std::span<std::byte> bytes) {
 double percentile(std::span<const double> ascending, double p) {
   if (ascending.empty()) return 0;
   const auto n = static_cast<int64_t>(ascending.size());
-  const auto exclude = static_cast<int64_t>((1 - p / 100) * static_cast<double>(n));
+  // In float, as trtexec computes it.
+  const auto exclude = static_cast<int64_t>((1 - static_cast<float>(p) / 100) * static_cast<float>(n));
   return ascending[static_cast<size_t>(std::max<int64_t>(n - 1 - exclude, 0))];
 }
 

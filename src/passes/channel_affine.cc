@@ -87,6 +87,24 @@ int64_t output_channels(const Graph& graph, const Node& conv) {
   return weight[0];
 }
 
+// What the checkpoint calls the weight: "model.0.conv.weight", also behind the Cast that widens it.
+std::string weight_name(const Graph& graph, const Node& conv) {
+  constexpr std::string_view kWidened = "/Cast_output";
+  std::string name = graph.value(conv.inputs[1]).name;
+  if (name.ends_with(kWidened)) name.resize(name.size() - kWidened.size());
+  return name.ends_with(".weight") ? name : conv.name + ".weight";
+}
+
+// The folded weight takes over the name, as in PyTorch's own exports.
+ValueId add_named(Graph& graph, const std::string& name, ConstantPtr constant) {
+  if (const auto taken = graph.find(name)) {
+    std::string aside = name + ".unfolded";
+    while (graph.find(aside)) aside += '_';
+    graph.value(*taken).name = std::move(aside);
+  }
+  return graph.add_constant(name, std::move(constant));
+}
+
 bool absorb(Graph& graph, Node& conv, ChannelAffine affine) {
   const Parts parts = parts_of(conv);
   const ConstantPtr weight = graph.value(conv.inputs[1]).constant;
@@ -95,6 +113,8 @@ bool absorb(Graph& graph, Node& conv, ChannelAffine affine) {
   if (!affine.factor.empty() && affine.factor.size() != channels) return false;
   if (!affine.shift.empty() && affine.shift.size() != channels) return false;
 
+  const std::string name = weight_name(graph, conv);
+  const std::string bias_name = name.substr(0, name.size() - std::string_view("weight").size()) + "bias";
   uint64_t bias_key = hash_combine(hash_text("shifted bias"), affine.key);
   if (*parts.has_bias || !affine.shift.empty()) {
     std::vector<float> bias = affine.shift;
@@ -108,8 +128,7 @@ bool absorb(Graph& graph, Node& conv, ChannelAffine affine) {
         bias[i] += affine.factor.empty() ? (*values)[i] : affine.factor[i] * (*values)[i];
     }
     const TensorDesc desc(type, {static_cast<int64_t>(channels)});
-    const ValueId id =
-        graph.add_constant(conv.name + ".bias", Constant::of(desc, narrow(type, bias), bias_key));
+    const ValueId id = add_named(graph, bias_name, Constant::of(desc, narrow(type, bias), bias_key));
     if (*parts.has_bias)
       conv.inputs[2] = id;
     else
@@ -117,8 +136,7 @@ bool absorb(Graph& graph, Node& conv, ChannelAffine affine) {
     *parts.has_bias = true;
   }
   if (!affine.factor.empty())
-    conv.inputs[1] =
-        graph.add_constant(conv.name + ".weight", scaled(weight, affine, parts.group, parts.transposed));
+    conv.inputs[1] = add_named(graph, name, scaled(weight, affine, parts.group, parts.transposed));
   return true;
 }
 

@@ -60,6 +60,10 @@ class Lowering {
       const TensorDesc& desc = graph_.desc(map(i));
       if (desc.has_shape && desc.shape.size() == 4 && desc.shape[1] > 0) return desc.shape[1];
     }
+    for (const Node& node : graph_.nodes)   // a map of unknown shape comes from a convolution of known weights
+      for (size_t i = first; i < first + levels_; ++i)
+        if (node.outputs[0] == map(i) && std::holds_alternative<Conv>(node.op) && !graph_.desc(node.inputs[1]).shape.empty())
+          return graph_.desc(node.inputs[1]).shape[0];
     const auto out = node_.outputs.empty() ? TensorDesc() : graph_.desc(node_.outputs[0]);
     if (out.has_shape && out.shape.size() == 3 && out.shape[1] > 4) return out.shape[1] - 4;
     return error(StatusCode::unsupported,

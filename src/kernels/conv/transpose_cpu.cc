@@ -132,7 +132,7 @@ class ConvTransposeCpu final : public Kernel {
     if (product(x) == 0 || product(weight) == 0) return Verdict::no("has nothing to compute");
     if (!conv.activation.is_identity() && !has_unary_loop(conv.activation.kind))
       return Verdict::no("has no vector form of " + std::string(unary_name(conv.activation.kind)));
-    const Sizes s = sizes_of(conv, x, weight, y);
+    const Sizes s = hone::sizes_of(conv, x, weight, y);
     Verdict verdict;
     verdict.legal = true;
     verdict.image_stride = true;
