@@ -37,18 +37,18 @@ P
 grep -q '^&&&& PASSED TensorRT.trtexec' trtexec.log || fail "trtexec does not pass"
 grep -Eq 'Throughput: [0-9.]+ qps' trtexec.log || fail "no throughput line"
 grep -Eq 'GPU Compute Time: min = [0-9.]+ ms, max = [0-9.]+ ms, mean = [0-9.]+ ms, median = [0-9.]+ ms' trtexec.log || fail "no compute line"
-"$bin/trtexec" --loadEngine=street.engine --shapes=images:1x3x640x640 --iterations=1 --duration=0 --warmUp=0 | grep -q PASSED
+"$bin/trtexec" --loadEngine=street.engine --shapes=images:1x3x640x640 --iterations=1 --duration=0 --warmUp=0 | grep >/dev/null PASSED
 "$bin/hone" detect street.engine pictures/ --save out2 | tee detect.log
 [ "$(ls out2 | wc -l)" = 2 ] || fail "two pictures in, $(ls out2 | wc -l) out"
 
 "$bin/hone" export street.pt --imgsz 320 -o small.onnx
 "$bin/hone" build small.onnx -o small.engine --timing-cache cache
-"$bin/hone" build small.onnx -o small.engine --timing-cache cache | grep -q ' times taken from the timing cache'
+"$bin/hone" build small.onnx -o small.engine --timing-cache cache | grep >/dev/null ' times taken from the timing cache'
 "$bin/hone" bench small.engine --duration 50ms --warm-up 0s --json bench.json
 python3 -c "import json; r = json.load(open('bench.json')); assert r['results'][0]['median_ms'] > 0, r"
-"$bin/hone" inspect small.engine | grep -q GFLOP
-"$bin/hone" inspect street.pt --imgsz 320 --dump=import | grep -q Conv
-"$bin/yolo" predict model=street.pt source="$picture" imgsz=640 project="$scratch/runs" save_txt=True | grep -q 'Results saved to'
+"$bin/hone" inspect small.engine | grep >/dev/null GFLOP
+"$bin/hone" inspect street.pt --imgsz 320 --dump=import | grep >/dev/null Conv
+"$bin/yolo" predict model=street.pt source="$picture" imgsz=640 project="$scratch/runs" save_txt=True | grep >/dev/null 'Results saved to'
 
 refuses 2 "MODEL is required" "$bin/hone" detect
 refuses 2 "nosuch" "$bin/hone" nosuch

@@ -29,6 +29,10 @@ int hone_main(int argc, char** argv) {
     command->add_flag("-q,--quiet", line.quiet, "Results and errors only")->group("Common");
     command->add_flag("-v,--verbose", line.verbose, "Everything that happens")->group("Common");
   }
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
+    std::fprintf(stderr, "hone: there is no command '%s'; `hone --help` lists them\n", argv[1]);
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& failed) {

@@ -97,12 +97,10 @@ std::string weight_name(const Graph& graph, const Node& conv) {
 
 // The folded weight takes over the name, as in PyTorch's own exports.
 ValueId add_named(Graph& graph, const std::string& name, ConstantPtr constant) {
-  if (const auto taken = graph.find(name)) {
-    std::string aside = name + ".unfolded";
-    while (graph.find(aside)) aside += '_';
-    graph.value(*taken).name = std::move(aside);
-  }
-  return graph.add_constant(name, std::move(constant));
+  const auto taken = graph.find(name);
+  const ValueId id = graph.add_constant(name, std::move(constant));
+  if (taken) std::swap(graph.value(*taken).name, graph.value(id).name);
+  return id;
 }
 
 bool absorb(Graph& graph, Node& conv, ChannelAffine affine) {
