@@ -3,7 +3,7 @@
 hone_setup() {
   local packages=(cmake ninja-build g++ pkg-config ccache zlib1g-dev libflatbuffers-dev flatbuffers-compiler libxxhash-dev
     libprotobuf-dev protobuf-compiler libfmt-dev libspdlog-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev
-    libdeflate-dev libjbig-dev liblerc-dev liblzma-dev libzstd-dev libcli11-dev nlohmann-json3-dev libstb-dev libdnnl-dev
+    libdeflate-dev libjbig-dev liblerc-dev liblzma-dev libzstd-dev libcli11-dev nlohmann-json3-dev libstb-dev libdnnl2
     fonts-dejavu-core)
   if [ "$1" = test ]; then packages+=(libgtest-dev libgmock-dev python3 g++-aarch64-linux-gnu); fi
   local missing=() name

@@ -16,6 +16,12 @@ constexpr const char* kExamples = R"(examples:
 
 MODEL is a .pt, an .onnx or an .engine everywhere. `hone COMMAND --help` says more of each.)";
 
+bool is_command(const CLI::App& app, const std::string& word) {
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    if (command->check_name(word)) return true;
+  return false;
+}
+
 }  // namespace
 
 int hone_main(int argc, char** argv) {
@@ -29,7 +35,7 @@ int hone_main(int argc, char** argv) {
     command->add_flag("-q,--quiet", line.quiet, "Results and errors only")->group("Common");
     command->add_flag("-v,--verbose", line.verbose, "Everything that happens")->group("Common");
   }
-  if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
+  if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) {
     std::fprintf(stderr, "hone: there is no command '%s'; `hone --help` lists them\n", argv[1]);
     return 2;
   }

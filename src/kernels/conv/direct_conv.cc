@@ -4,7 +4,6 @@
 // chunks whose weights stay in L1 while the band goes by; between chunks the sums wait in the output, which
 // is in L1 or L2.
 #include <algorithm>
-#include <atomic>
 
 #include "kernels/conv/blocked_conv.h"
 
@@ -12,10 +11,8 @@ namespace hone {
 namespace {
 
 constexpr int64_t kWeightBytes = 16 << 10;  // weights of a panel that are used at a time: half of L1
-constexpr int64_t kInputBytes = 144 << 10;  // of the band's copy: a part of L2
 constexpr int64_t kBandPixels = 128;
 constexpr int64_t kTasksPerThread = 6;
-constexpr int64_t kCopyPanels = 2;  // from so many on the copy is soon paid for
 
 struct Panel {
   int64_t group = 0, first_block = 0;  // output block
@@ -53,38 +50,25 @@ void pack_panel(const Panel& panel, const ConvGeometry& g, const std::vector<flo
       }
 }
 
-// How output and input are cut.
+// How the work is cut into tasks: bands of the output, and parts of the panels.
 struct Cut {
-  int64_t band_rows = 1, band_columns = 1, bands_y = 1, bands_x = 1;  // of the output
-  int64_t parts = 1;                                                  // of the panels
-  int64_t workers = 1;
-  // The copy of a band's input: rows x columns with their padding, `blocks` channel blocks at a time.
-  bool copy = false;
-  int64_t rows = 0, columns = 0, blocks = 0, block_stride = 0;
+  int64_t band_rows = 1, band_columns = 1, bands_y = 1, bands_x = 1;
+  int64_t parts = 1;
 
   int64_t tasks(const ConvGeometry& g) const { return g.batch * bands_y * bands_x * parts; }
-  size_t workspace_bytes() const {
-    return copy ? static_cast<size_t>(workers * blocks * block_stride * 4) : 0;
-  }
 };
 
 Cut cut_work(const ConvGeometry& g, int64_t panels, size_t threads) {
   Cut c;
+  // Equal bands of a row, of whole tiles: 12 pixels are a multiple of most.
   const int64_t across = (g.out_width + kBandPixels - 1) / kBandPixels;
   c.band_columns = std::min(g.out_width, ((g.out_width + across - 1) / across + 11) / 12 * 12);
   c.band_rows = std::clamp<int64_t>(kBandPixels / c.band_columns, 1, g.out_height);
   c.bands_x = (g.out_width + c.band_columns - 1) / c.band_columns;
   c.bands_y = (g.out_height + c.band_rows - 1) / c.band_rows;
-  c.workers = static_cast<int64_t>(std::max<size_t>(threads, 1));
-  const int64_t bands = g.batch * c.bands_y * c.bands_x, wanted = kTasksPerThread * c.workers;
+  const int64_t bands = g.batch * c.bands_y * c.bands_x;
+  const int64_t wanted = kTasksPerThread * static_cast<int64_t>(std::max<size_t>(threads, 1));
   c.parts = std::clamp<int64_t>((wanted + bands - 1) / bands, 1, panels);
-  c.copy = !g.plain_input && g.group == 1 && panels / c.parts >= kCopyPanels;
-  c.rows = (c.band_rows - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1;
-  c.columns = (c.band_columns - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
-  // An odd number of cache lines from block to block: the copy has no two blocks in the same set, as pictures
-  // of 40 or 80 columns do.
-  c.block_stride = ((c.rows * c.columns * g.block + 15) / 16 | 1) * 16;
-  c.blocks = std::clamp<int64_t>(kInputBytes / 4 / c.block_stride, 1, g.in_blocks());
   return c;
 }
 
@@ -114,13 +98,8 @@ class DirectRunner final : public Runner {
   }
 
   void run(const RunArgs& args) noexcept override {
-    const int64_t tasks = cut_.tasks(g_);
-    std::atomic<int64_t> next{0};
-    args.threads->run(static_cast<size_t>(std::min(cut_.workers, tasks)), [&](size_t worker) {
-      float* copy = reinterpret_cast<float*>(args.workspace) +
-                    static_cast<int64_t>(worker) * cut_.blocks * cut_.block_stride;
-      for (int64_t task = next++; task < tasks; task = next++) run_task(args, task, copy);
-    });
+    args.threads->run(static_cast<size_t>(cut_.tasks(g_)),
+                      [&](size_t task) { run_task(args, static_cast<int64_t>(task)); });
   }
 
  private:
@@ -131,7 +110,7 @@ class DirectRunner final : public Runner {
   };
 
   // Neighbouring tasks share a part of the panels, so that threads meet in the weights.
-  void run_task(const RunArgs& args, int64_t task, float* copy) const {
+  void run_task(const RunArgs& args, int64_t task) const {
     const int64_t bands = cut_.bands_y * cut_.bands_x;
     const int64_t part = task / (bands * g_.batch), n = task / bands % g_.batch, at = task % bands;
     Band band{};
@@ -145,80 +124,28 @@ class DirectRunner final : public Runner {
       band.residual =
           static_cast<const float*>(args.inputs[residual_].data) + n * args.inputs[residual_].image_stride;
     const auto count = static_cast<int64_t>(panels_.size());
-    const std::span<const Panel> panels = std::span(panels_).subspan(
-        static_cast<size_t>(part * count / cut_.parts),
-        static_cast<size_t>((part + 1) * count / cut_.parts - part * count / cut_.parts));
-    cut_.copy ? run_copied(panels, band, copy) : run_in_place(panels, band);
-  }
-
-  void run_in_place(std::span<const Panel> panels, const Band& band) const {
-    const int64_t blocks = g_.plain_input ? g_.in_channels : g_.in_blocks() / g_.group;
-    DirectPanel p = window();
-    p.in_height = g_.in_height, p.in_width = g_.in_width;
-    p.pad_top = g_.pad_top, p.pad_left = g_.pad_left;
-    p.in_block_stride = g_.in_area() * (g_.plain_input ? 1 : g_.block);
-    p.row_begin = band.row_begin, p.row_end = band.row_end, p.col_begin = band.col_begin,
-    p.col_end = band.col_end;
-    for (const Panel& panel : panels) {
-      p.output = band.output + panel.first_block * p.out_block_stride;
-      sum_blocks(panel, p, band.image + panel.group * blocks * p.in_block_stride, 0, blocks);
-      finish(panel, band);
+    for (int64_t i = part * count / cut_.parts; i < (part + 1) * count / cut_.parts; ++i) {
+      sum(panels_[static_cast<size_t>(i)], band);
+      finish(panels_[static_cast<size_t>(i)], band);
     }
   }
 
-  void run_copied(std::span<const Panel> panels, const Band& band, float* copy) const {
+  void sum(const Panel& panel, const Band& band) const {
+    const int64_t blocks = g_.plain_input ? g_.in_channels : g_.in_blocks() / g_.group;
+    const int64_t block_weights =
+        g_.kernel_h * g_.kernel_w * (g_.plain_input ? 1 : g_.block) * panel.blocks * g_.block;
+    const int64_t fit = std::max<int64_t>(1, kWeightBytes / 4 / block_weights);
+    const int64_t chunks = (blocks + fit - 1) / fit;
     DirectPanel p = window();
-    p.in_height = cut_.rows, p.in_width = cut_.columns;
-    p.in_block_stride = cut_.block_stride;
-    p.row_end = band.row_end - band.row_begin, p.col_end = band.col_end - band.col_begin;
-    const int64_t blocks = g_.in_blocks(), chunks = (blocks + cut_.blocks - 1) / cut_.blocks;
+    p.row_begin = band.row_begin, p.row_end = band.row_end;
+    p.col_begin = band.col_begin, p.col_end = band.col_end;
+    p.output = band.output + panel.first_block * p.out_block_stride;
     for (int64_t chunk = 0; chunk < chunks; ++chunk) {
       const int64_t begin = chunk * blocks / chunks, end = (chunk + 1) * blocks / chunks;
-      for (int64_t block = begin; block < end; ++block)
-        copy_block(band, band.image + block * g_.in_area() * g_.block,
-                   copy + (block - begin) * cut_.block_stride);
-      for (const Panel& panel : panels) {
-        p.output = band.output + panel.first_block * p.out_block_stride +
-                   (band.row_begin * g_.out_width + band.col_begin) * g_.block;
-        sum_blocks(panel, p, copy, begin, end);
-        if (end == blocks) finish(panel, band);
-      }
-    }
-  }
-
-  // Rows and columns outside the picture become zeros.
-  void copy_block(const Band& band, const float* plane, float* out) const {
-    const int64_t top = band.row_begin * g_.stride_h - g_.pad_top,
-                  left = band.col_begin * g_.stride_w - g_.pad_left;
-    const int64_t begin = std::clamp<int64_t>(-left, 0, cut_.columns);
-    const int64_t end = std::clamp(g_.in_width - left, begin, cut_.columns);
-    const auto zero = [&](float* at, int64_t pixels) { std::fill_n(at, pixels * g_.block, 0.0f); };
-    for (int64_t r = 0; r < cut_.rows; ++r, out += cut_.columns * g_.block) {
-      const int64_t y = top + r;
-      if (y < 0 || y >= g_.in_height) {
-        zero(out, cut_.columns);
-        continue;
-      }
-      zero(out, begin);
-      std::copy_n(plane + (y * g_.in_width + left + begin) * g_.block, (end - begin) * g_.block,
-                  out + begin * g_.block);
-      zero(out + end * g_.block, cut_.columns - end);
-    }
-  }
-
-  // Adds input blocks [begin, end), that stand from `input` on, to a panel; as many at a time as leave their
-  // weights in L1.
-  void sum_blocks(const Panel& panel, DirectPanel p, const float* input, int64_t begin, int64_t end) const {
-    const int64_t weights =
-        g_.kernel_h * g_.kernel_w * (g_.plain_input ? 1 : g_.block) * panel.blocks * g_.block;
-    const int64_t fit = std::max<int64_t>(1, kWeightBytes / 4 / weights), blocks = end - begin;
-    const int64_t chunks = (blocks + fit - 1) / fit;
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-      const int64_t first = chunk * blocks / chunks;
-      p.input = input + first * p.in_block_stride;
-      p.in_blocks = (chunk + 1) * blocks / chunks - first;
-      p.weights = weights_ + panel.weights + (begin + first) * weights;
-      p.bias = begin + first == 0 ? bias_ + panel.first_block * g_.block : nullptr;
+      p.input = band.image + (panel.group * blocks + begin) * p.in_block_stride;
+      p.in_blocks = end - begin;
+      p.weights = weights_ + panel.weights + begin * block_weights;
+      p.bias = chunk == 0 ? bias_ + panel.first_block * g_.block : nullptr;
       tiles_.direct(p, panel.blocks);
     }
   }
@@ -241,10 +168,12 @@ class DirectRunner final : public Runner {
 
   DirectPanel window() const {
     DirectPanel p;
+    p.in_block_stride = g_.in_area() * (g_.plain_input ? 1 : g_.block);
     p.out_block_stride = g_.out_area() * g_.block;
-    p.out_width = g_.out_width;
+    p.in_height = g_.in_height, p.in_width = g_.in_width, p.out_width = g_.out_width;
     p.kernel_h = g_.kernel_h, p.kernel_w = g_.kernel_w, p.stride_h = g_.stride_h, p.stride_w = g_.stride_w;
-    p.dilation_h = g_.dilation_h, p.dilation_w = g_.dilation_w;
+    p.pad_top = g_.pad_top, p.pad_left = g_.pad_left, p.dilation_h = g_.dilation_h,
+    p.dilation_w = g_.dilation_w;
     p.plain_input = g_.plain_input;
     return p;
   }
@@ -283,9 +212,6 @@ class DirectConv final : public Kernel {
         static_cast<double>(g.out_blocks() * g.block) / static_cast<double>(g.out_channels);
     Verdict yes;
     yes.legal = yes.image_stride = true;
-    int64_t floats = 0;
-    const auto panels = static_cast<int64_t>(make_panels(g, floats).size());
-    yes.workspace_bytes = cut_work(flatten(g), panels, problem.thread_count).workspace_bytes();
     yes.estimated_ms = estimate_ms(lanes_of(tiles_), problem.thread_count, g.flops() * padded_in * padded_out,
                                    0.75, tensor_bytes(g));
     return yes;
