@@ -1,7 +1,6 @@
 // Every row of kernels.inc against the reference of its operator, on the operator's problems: in every layout
 // it takes, on slices of larger tensors where it honours image_stride, in place where it says so, with poison
 // around everything.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,6 +1,5 @@
 // The references give the answers that the ONNX specification gives, on cases small enough to work out by
 // hand.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -63,7 +62,7 @@ std::vector<float> counting(int n) {
 TEST(ConvReference, SumsTheWindowAndPadsWithZeros) {
   Case c(Conv{.pads = {1, 1, 1, 1}});
   c.f32({1, 1, 3, 3}, counting(9)).f32({1, 1, 3, 3}, std::vector<float>(9, 1));
-  EXPECT_THAT(c.out(), ElementsAre(8, 15, 12, 21, 36, 27, 20, 33, 24));
+  EXPECT_EQ(c.out(), (Values{8, 15, 12, 21, 36, 27, 20, 33, 24}));
 }
 
 TEST(ConvReference, StridesDilatesAndActivatesBeforeTheResidual) {
@@ -75,39 +74,37 @@ TEST(ConvReference, StridesDilatesAndActivatesBeforeTheResidual) {
       .f32({1, 1, 2, 2}, {1, 0, 0, -1})
       .f32({1}, {10})
       .f32({1, 1, 2, 2}, {1, 2, 3, 4});
-  EXPECT_THAT(c.out(), ElementsAre(1, 2, 3, 4));  // x[o] - x[o + 12] + 10 < 0 everywhere
+  EXPECT_EQ(c.out(), (Values{1, 2, 3, 4}));  // x[o] - x[o + 12] + 10 < 0 everywhere
 }
 
 TEST(ConvReference, KeepsGroupsApart) {
   Case c(Conv{.group = 2});
   c.f32({1, 4, 1, 1}, {1, 2, 3, 4}).f32({2, 2, 1, 1}, {1, 1, 10, 100});
-  EXPECT_THAT(c.out(), ElementsAre(3, 430));
+  EXPECT_EQ(c.out(), (Values{3, 430}));
 }
 
 TEST(ConvReference, TakesOneAndThreeSpatialAxes) {
-  EXPECT_THAT(Case(Conv{}).f32({1, 1, 4}, {1, 2, 3, 4}).f32({1, 1, 2}, {1, -1}).out(),
-              ElementsAre(-1, -1, -1));
-  EXPECT_THAT(
+  EXPECT_EQ(Case(Conv{}).f32({1, 1, 4}, {1, 2, 3, 4}).f32({1, 1, 2}, {1, -1}).out(), (Values{-1, -1, -1}));
+  EXPECT_EQ(
       Case(Conv{}).f32({1, 1, 2, 2, 2}, counting(8)).f32({1, 1, 2, 2, 2}, std::vector<float>(8, 1)).out(),
-      ElementsAre(28));
+      (Values{28}));
 }
 
 TEST(ConvTransposeReference, SpreadsEachInputOverItsWindow) {
   Case c(ConvTranspose{.strides = {2, 2}});
   c.f32({1, 1, 1, 2}, {1, 2}).f32({1, 1, 2, 2}, {1, 2, 3, 4});
-  EXPECT_THAT(c.out(), ElementsAre(1, 2, 2, 4, 3, 4, 6, 8));
+  EXPECT_EQ(c.out(), (Values{1, 2, 2, 4, 3, 4, 6, 8}));
   EXPECT_EQ(c.result_shape, (Shape{1, 1, 2, 4}));
 }
 
 TEST(PoolReference, IgnoresPaddingUnlessToldToCountIt) {
   const Pool average{.kind = PoolKind::average, .kernel = {2}, .strides = {2}, .pads = {1, 1}};
-  EXPECT_THAT(Case(average).f32({1, 1, 4}, {2, 4, 6, 8}).out(), ElementsAre(2, 5, 8));
+  EXPECT_EQ(Case(average).f32({1, 1, 4}, {2, 4, 6, 8}).out(), (Values{2, 5, 8}));
   Pool counted = average;
   counted.count_include_pad = true;
-  EXPECT_THAT(Case(counted).f32({1, 1, 4}, {2, 4, 6, 8}).out(), ElementsAre(1, 5, 4));
-  EXPECT_THAT(
-      Case(Pool{.kernel = {3}, .strides = {1}, .pads = {1, 1}}).f32({1, 1, 4}, {-4, -3, -2, -1}).out(),
-      ElementsAre(-3, -2, -1, -1));
+  EXPECT_EQ(Case(counted).f32({1, 1, 4}, {2, 4, 6, 8}).out(), (Values{1, 5, 4}));
+  EXPECT_EQ(Case(Pool{.kernel = {3}, .strides = {1}, .pads = {1, 1}}).f32({1, 1, 4}, {-4, -3, -2, -1}).out(),
+            (Values{-3, -2, -1, -1}));
 }
 
 TEST(PoolReference, DoesNotCountWhatCeilModeAddsBehindThePadding) {
@@ -117,18 +114,18 @@ TEST(PoolReference, DoesNotCountWhatCeilModeAddsBehindThePadding) {
                   .pads = {0, 0},
                   .ceil_mode = true,
                   .count_include_pad = true};
-  EXPECT_THAT(Case(pool).f32({1, 1, 3}, {2, 4, 6}).out(), ElementsAre(3, 6));
+  EXPECT_EQ(Case(pool).f32({1, 1, 3}, {2, 4, 6}).out(), (Values{3, 6}));
 }
 
 TEST(MatMulReference, BroadcastsBatchesAndTakesVectors) {
-  EXPECT_THAT(Case(MatMul{}).f32({2, 1, 2}, {1, 2, 3, 4}).f32({2, 1}, {10, 1}).out(), ElementsAre(12, 34));
-  EXPECT_THAT(Case(MatMul{}).f32({2}, {1, 2}).f32({2}, {3, 4}).out(), ElementsAre(11));
-  EXPECT_THAT(Case(Gemm{.alpha = 2, .beta = 3, .transpose_b = true})
-                  .f32({1, 2}, {1, 2})
-                  .f32({2, 2}, {1, 0, 0, 1})
-                  .f32({2}, {1, 1})
-                  .out(),
-              ElementsAre(5, 7));
+  EXPECT_EQ(Case(MatMul{}).f32({2, 1, 2}, {1, 2, 3, 4}).f32({2, 1}, {10, 1}).out(), (Values{12, 34}));
+  EXPECT_EQ(Case(MatMul{}).f32({2}, {1, 2}).f32({2}, {3, 4}).out(), (Values{11}));
+  EXPECT_EQ(Case(Gemm{.alpha = 2, .beta = 3, .transpose_b = true})
+                .f32({1, 2}, {1, 2})
+                .f32({2, 2}, {1, 0, 0, 1})
+                .f32({2}, {1, 1})
+                .out(),
+            (Values{5, 7}));
 }
 
 TEST(BinaryReference, KeepsLargeIntegersExactAndNeverTraps) {
@@ -140,8 +137,8 @@ TEST(BinaryReference, KeepsLargeIntegersExactAndNeverTraps) {
   EXPECT_EQ(divide(-7, 2), -3);
   EXPECT_EQ(divide(7, 0), 0);
   EXPECT_EQ(divide(least, -1), static_cast<double>(least));
-  EXPECT_THAT(Case(Binary{BinaryKind::mod}).i64({2}, {-7, 7}).i64({1}, {3}).out(), ElementsAre(2, 1));
-  EXPECT_THAT(Case(Binary{BinaryKind::fmod}).i64({2}, {-7, 7}).i64({1}, {3}).out(), ElementsAre(-1, 1));
+  EXPECT_EQ(Case(Binary{BinaryKind::mod}).i64({2}, {-7, 7}).i64({1}, {3}).out(), (Values{2, 1}));
+  EXPECT_EQ(Case(Binary{BinaryKind::fmod}).i64({2}, {-7, 7}).i64({1}, {3}).out(), (Values{-1, 1}));
 }
 
 TEST(UnaryReference, StaysFiniteWhereTheFunctionIs) {
@@ -156,79 +153,75 @@ TEST(UnaryReference, StaysFiniteWhereTheFunctionIs) {
 }
 
 TEST(CastReference, TruncatesSaturatesAndRoundsHalvesToEven) {
-  EXPECT_THAT(Case(Cast{DType::i32}).f32({4}, {-1.9f, 1.9f, 1e20f, NAN}).out(),
-              ElementsAre(-1, 1, 2147483647, 0));
-  EXPECT_THAT(Case(Cast{DType::u8}).f32({3}, {-5, 254.5f, 300}).out(), ElementsAre(0, 254, 255));
-  EXPECT_THAT(Case(Cast{DType::boolean}).f32({3}, {0, -0.0f, 0.1f}).out(), ElementsAre(0, 0, 1));
-  EXPECT_THAT(Case(Cast{DType::i32}).i64({1}, {(int64_t{1} << 32) + 5}).out(), ElementsAre(5));
-  EXPECT_THAT(Case(Cast{DType::f8e4m3}).f32({4}, {1, 17, 19, 1000}).out(), ElementsAre(1, 16, 20, 448));
+  EXPECT_EQ(Case(Cast{DType::i32}).f32({4}, {-1.9f, 1.9f, 1e20f, NAN}).out(), (Values{-1, 1, 2147483647, 0}));
+  EXPECT_EQ(Case(Cast{DType::u8}).f32({3}, {-5, 254.5f, 300}).out(), (Values{0, 254, 255}));
+  EXPECT_EQ(Case(Cast{DType::boolean}).f32({3}, {0, -0.0f, 0.1f}).out(), (Values{0, 0, 1}));
+  EXPECT_EQ(Case(Cast{DType::i32}).i64({1}, {(int64_t{1} << 32) + 5}).out(), (Values{5}));
+  EXPECT_EQ(Case(Cast{DType::f8e4m3}).f32({4}, {1, 17, 19, 1000}).out(), (Values{1, 16, 20, 448}));
 }
 
 TEST(SoftmaxReference, DoesNotOverflow) {
-  EXPECT_THAT(Case(Softmax{}).f32({2}, {1000, 1000}).out(), ElementsAre(0.5, 0.5));
-  EXPECT_THAT(Case(Softmax{.axis = 0}).f32({2, 1}, {0, -std::numeric_limits<float>::infinity()}).out(),
-              ElementsAre(1, 0));
+  EXPECT_EQ(Case(Softmax{}).f32({2}, {1000, 1000}).out(), (Values{0.5, 0.5}));
+  EXPECT_EQ(Case(Softmax{.axis = 0}).f32({2, 1}, {0, -std::numeric_limits<float>::infinity()}).out(),
+            (Values{1, 0}));
 }
 
 TEST(ResizeReference, TakesTheFloorAsYoloDoes) {
   const Resize floor{.coordinates = CoordinateMode::asymmetric, .nearest = NearestMode::floor};
-  EXPECT_THAT(Case(floor).f32({1, 1, 1, 2}, {1, 2}).absent().f32({4}, {1, 1, 2, 2}).out(),
-              ElementsAre(1, 1, 2, 2, 1, 1, 2, 2));
+  EXPECT_EQ(Case(floor).f32({1, 1, 1, 2}, {1, 2}).absent().f32({4}, {1, 1, 2, 2}).out(),
+            (Values{1, 1, 2, 2, 1, 1, 2, 2}));
   // 3 / 0.6f is 5 in f32 and less in f64.
-  EXPECT_THAT(Case(floor).f32({10}, counting(10)).absent().f32({1}, {0.6f}).out(),
-              ElementsAre(0, 1, 3, 5, 6, 8));
+  EXPECT_EQ(Case(floor).f32({10}, counting(10)).absent().f32({1}, {0.6f}).out(), (Values{0, 1, 3, 5, 6, 8}));
 }
 
 TEST(ResizeReference, InterpolatesBetweenPixelCentres) {
   const Resize linear{.mode = ResizeMode::linear};
-  EXPECT_THAT(Case(linear).f32({2}, {0, 4}).absent().f32({1}, {2}).out(), ElementsAre(0, 1, 3, 4));
+  EXPECT_EQ(Case(linear).f32({2}, {0, 4}).absent().f32({1}, {2}).out(), (Values{0, 1, 3, 4}));
   Resize corners = linear;
   corners.coordinates = CoordinateMode::align_corners;
-  EXPECT_THAT(Case(corners).f32({2}, {0, 4}).absent().absent().i64({1}, {5}).out(),
-              ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_EQ(Case(corners).f32({2}, {0, 4}).absent().absent().i64({1}, {5}).out(), (Values{0, 1, 2, 3, 4}));
 }
 
 TEST(SliceReference, StepsBackwardsAndClampsItsEnds) {
-  EXPECT_THAT(
+  EXPECT_EQ(
       Case(Slice{}).f32({5}, counting(5)).i64({1}, {-1}).i64({1}, {-100}).i64({1}, {0}).i64({1}, {-2}).out(),
-      ElementsAre(4, 2, 0));
-  EXPECT_THAT(Case(Slice{}).f32({2, 3}, counting(6)).i64({1}, {1}).i64({1}, {100}).i64({1}, {-1}).out(),
-              ElementsAre(1, 2, 4, 5));
+      (Values{4, 2, 0}));
+  EXPECT_EQ(Case(Slice{}).f32({2, 3}, counting(6)).i64({1}, {1}).i64({1}, {100}).i64({1}, {-1}).out(),
+            (Values{1, 2, 4, 5}));
 }
 
 TEST(PadReference, ReflectsWrapsAndCrops) {
   const auto pad = [](PadMode mode, int64_t begin, int64_t end) {
     return Case(Pad{mode}).f32({3}, {1, 2, 3}).i64({2}, {begin, end}).out();
   };
-  EXPECT_THAT(pad(PadMode::constant, 1, 2), ElementsAre(0, 1, 2, 3, 0, 0));
-  EXPECT_THAT(pad(PadMode::reflect, 2, 1), ElementsAre(3, 2, 1, 2, 3, 2));
-  EXPECT_THAT(pad(PadMode::edge, 1, 1), ElementsAre(1, 1, 2, 3, 3));
-  EXPECT_THAT(pad(PadMode::wrap, 2, 1), ElementsAre(2, 3, 1, 2, 3, 1));
-  EXPECT_THAT(pad(PadMode::constant, -1, -1), ElementsAre(2));
+  EXPECT_EQ(pad(PadMode::constant, 1, 2), (Values{0, 1, 2, 3, 0, 0}));
+  EXPECT_EQ(pad(PadMode::reflect, 2, 1), (Values{3, 2, 1, 2, 3, 2}));
+  EXPECT_EQ(pad(PadMode::edge, 1, 1), (Values{1, 1, 2, 3, 3}));
+  EXPECT_EQ(pad(PadMode::wrap, 2, 1), (Values{2, 3, 1, 2, 3, 1}));
+  EXPECT_EQ(pad(PadMode::constant, -1, -1), (Values{2}));
 }
 
 TEST(GatherReference, CountsBackwardsAndReadsZerosOutside) {
-  EXPECT_THAT(Case(Gather{}).f32({3}, {1, 2, 3}).i64({3}, {-1, 0, 7}).out(), ElementsAre(3, 1, 0));
-  EXPECT_THAT(Case(GatherElements{1}).f32({2, 2}, {1, 2, 3, 4}).i64({2, 1}, {1, -9}).out(),
-              ElementsAre(2, 0));
-  EXPECT_THAT(Case(GatherNd{}).f32({2, 2}, {1, 2, 3, 4}).i64({2, 1}, {1, 0}).out(), ElementsAre(3, 4, 1, 2));
+  EXPECT_EQ(Case(Gather{}).f32({3}, {1, 2, 3}).i64({3}, {-1, 0, 7}).out(), (Values{3, 1, 0}));
+  EXPECT_EQ(Case(GatherElements{1}).f32({2, 2}, {1, 2, 3, 4}).i64({2, 1}, {1, -9}).out(), (Values{2, 0}));
+  EXPECT_EQ(Case(GatherNd{}).f32({2, 2}, {1, 2, 3, 4}).i64({2, 1}, {1, 0}).out(), (Values{3, 4, 1, 2}));
 }
 
 TEST(ScatterNdReference, WritesNothingOutside) {
-  EXPECT_THAT(Case(ScatterNd{}).f32({3}, {1, 2, 3}).i64({2, 1}, {1, 5}).f32({2}, {20, 50}).out(),
-              ElementsAre(1, 20, 3));
+  EXPECT_EQ(Case(ScatterNd{}).f32({3}, {1, 2, 3}).i64({2, 1}, {1, 5}).f32({2}, {20, 50}).out(),
+            (Values{1, 20, 3}));
 }
 
 TEST(TopKReference, PrefersTheEarlierOfEqualElements) {
   Case values(TopK{}), indices(TopK{});
-  EXPECT_THAT(values.f32({4}, {2, 3, 3, 1}).i64({1}, {3}).out(2, 0), ElementsAre(3, 3, 2));
-  EXPECT_THAT(indices.f32({4}, {2, 3, 3, 1}).i64({1}, {3}).out(2, 1), ElementsAre(1, 2, 0));
+  EXPECT_EQ(values.f32({4}, {2, 3, 3, 1}).i64({1}, {3}).out(2, 0), (Values{3, 3, 2}));
+  EXPECT_EQ(indices.f32({4}, {2, 3, 3, 1}).i64({1}, {3}).out(2, 1), (Values{1, 2, 0}));
 }
 
 TEST(NonZeroReference, GivesTheIndicesAxisByAxis) {
   Case c(NonZero{});
   c.f32({2, 2}, {0, 1, 1, 0});
-  EXPECT_THAT(c.out(), ElementsAre(0, 1, 1, 0));
+  EXPECT_EQ(c.out(), (Values{0, 1, 1, 0}));
   EXPECT_EQ(c.result_shape, (Shape{2, 2}));  // the input is known, so its count is
 }
 
@@ -237,30 +230,29 @@ TEST(NonMaxSuppressionReference, KeepsTheBestOfEachHeap) {
   c.f32({1, 3, 4}, {0, 0, 10, 10, 1, 1, 10, 10, 20, 20, 30, 30}).f32({1, 1, 3}, {0.8f, 0.9f, 0.3f});
   c.i64({1}, {5}).f32({1}, {0.5f}).f32({1}, {0.1f});
   const auto rows = c.out();
-  EXPECT_THAT(std::vector<double>(rows.begin(), rows.begin() + 6), ElementsAre(0, 0, 1, 0, 0, 2));
+  EXPECT_EQ(Values(rows.begin(), rows.begin() + 6), (Values{0, 0, 1, 0, 0, 2}));
   for (size_t i = 6; i < rows.size(); ++i) EXPECT_EQ(rows[i], 0);
 }
 
 TEST(ReduceReference, ReducesEverythingWithoutAxes) {
-  EXPECT_THAT(Case(Reduce{.keep_dims = false}).f32({2, 2}, {1, 2, 3, 4}).out(), ElementsAre(10));
-  EXPECT_THAT(Case(Reduce{.kind = ReduceKind::log_sum_exp}).f32({2}, {1000, 1000}).out(),
-              ElementsAre(DoubleNear(1000.6931, 1e-4)));
-  EXPECT_THAT(Case(Reduce{.kind = ReduceKind::mean}).f32({2, 2}, {1, 2, 3, 4}).i64({1}, {0}).out(),
-              ElementsAre(2, 3));
-  EXPECT_THAT(Case(ArgReduce{.select_last = true}).f32({3}, {2, 2, 1}).out(), ElementsAre(1));
+  EXPECT_EQ(Case(Reduce{.keep_dims = false}).f32({2, 2}, {1, 2, 3, 4}).out(), (Values{10}));
+  EXPECT_NEAR(Case(Reduce{.kind = ReduceKind::log_sum_exp}).f32({2}, {1000, 1000}).out()[0], 1000.6931, 1e-4);
+  EXPECT_EQ(Case(Reduce{.kind = ReduceKind::mean}).f32({2, 2}, {1, 2, 3, 4}).i64({1}, {0}).out(),
+            (Values{2, 3}));
+  EXPECT_EQ(Case(ArgReduce{.select_last = true}).f32({3}, {2, 2, 1}).out(), (Values{1}));
 }
 
 TEST(QuantizeReference, RoundsHalvesToEvenAndSaturates) {
   Case q(QuantizeLinear{});
   q.f32({4}, {0.5f, 1.5f, -1, 1000}).f32({}, {1}).in<uint8_t>(DType::u8, {}, {10});
-  EXPECT_THAT(q.out(), ElementsAre(10, 12, 9, 255));
+  EXPECT_EQ(q.out(), (Values{10, 12, 9, 255}));
   Case d(DequantizeLinear{.axis = 0});
   d.in<int8_t>(DType::i8, {2}, {-1, 5}).f32({2}, {0.5f, 2}).in<int8_t>(DType::i8, {2}, {1, 1});
-  EXPECT_THAT(d.out(), ElementsAre(-1, 8));
+  EXPECT_EQ(d.out(), (Values{-1, 8}));
 }
 
 TEST(RangeReference, CountsUpAndDown) {
-  EXPECT_THAT(Case(Range{}).i64({}, {5}).i64({}, {0}).i64({}, {-2}).out(), ElementsAre(5, 3, 1));
+  EXPECT_EQ(Case(Range{}).i64({}, {5}).i64({}, {0}).i64({}, {-2}).out(), (Values{5, 3, 1}));
 }
 
 TEST(RunReference, SaysWhatIsMissing) {
@@ -268,7 +260,7 @@ TEST(RunReference, SaysWhatIsMissing) {
   const std::vector<Bytes> little = {Bytes::of(std::vector<std::byte>(8))};
   const auto result = run_reference(Unary{}, descs, little, descs);
   ASSERT_FALSE(result);
-  EXPECT_THAT(result.error().message, testing::HasSubstr("has 8 bytes, its shape wants 16"));
+  EXPECT_NE(result.error().message.find("has 8 bytes, its shape wants 16"), std::string::npos);
   EXPECT_FALSE(run_reference(Unary{}, descs, {}, descs));
   EXPECT_FALSE(run_reference(Loop{}, {}, {}, {}));
 }
@@ -281,7 +273,7 @@ TEST(RunReference, RefusesWhatDoesNotFitInWords) {
                                    Bytes::of(std::vector<std::byte>(1152))};
   const auto result = run_reference(Conv{}, in, data, out);
   ASSERT_FALSE(result);
-  EXPECT_THAT(result.error().message, testing::HasSubstr("channels"));
+  EXPECT_NE(result.error().message.find("channels"), std::string::npos);
 }
 
 }  // namespace

@@ -83,6 +83,15 @@ std::string GraphWriter::unique(const std::string& wanted_name) {
   return name;
 }
 
+// A module that is called again gets a number, as in PyTorch's scopes: /model.9/m/MaxPool, /model.9/m_1/MaxPool.
+std::string GraphWriter::unique_node_name(const std::string& wanted_name) {
+  const size_t slash = std::min(wanted_name.rfind('/'), wanted_name.size());
+  std::string name = wanted_name;
+  for (int i = 1; !node_names_.insert(name).second; ++i)
+    name = fmt::format("{}_{}{}", wanted_name.substr(0, slash), i, wanted_name.substr(slash));
+  return name;
+}
+
 std::string GraphWriter::name(ValueId id) {
   if (id == kNoValue) return {};
   const Value& value = graph_.value(id);
@@ -118,7 +127,7 @@ Result<Ints> GraphWriter::const_ints(ValueId id, const char* what) const {
 onnx_proto::Node& GraphWriter::add(const std::string& node_name, const char* op_type,
                                    std::vector<std::string> inputs, std::vector<std::string> outputs) {
   auto& node = *proto_.add_node();
-  node.set_name(node_name);
+  node.set_name(unique_node_name(node_name));
   node.set_op_type(op_type);
   while (!inputs.empty() && inputs.back().empty()) inputs.pop_back();
   while (!outputs.empty() && outputs.back().empty()) outputs.pop_back();

@@ -58,13 +58,14 @@ class GraphWriter {
 
  private:
   Result<> write_outputs();
+  std::string unique_node_name(const std::string& wanted_name);
 
   const Graph& graph_;
   int opset_;
   onnx_proto::Graph& proto_;
   std::vector<NamedConstant> constants_;
   std::vector<char> noted_;
-  std::unordered_set<std::string> taken_;
+  std::unordered_set<std::string> taken_, node_names_;
 };
 
 // Appends `node` in the form that the writer's opset has.
