@@ -3,6 +3,7 @@
 // around everything.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/element.h"

@@ -11,8 +11,7 @@
 namespace hone {
 namespace {
 
-using testing::DoubleNear;
-using testing::ElementsAre;
+using Values = std::vector<double>;
 
 // Operands with given values.
 class Case {
