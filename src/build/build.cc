@@ -145,6 +145,9 @@ Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& mode
     if (precision != "f32" && precision != "f16" && precision != "bf16" && precision != "tf32")
       return error(StatusCode::unsupported, "precision '" + precision + "' is not available in this hone: use f32, f16 or bf16");
 
+  for (const auto& precision : options.precisions)
+    if (precision != "f32") report.notes.push_back(precision + " was allowed, but no kernel of this hone computes in it on a CPU: f32 is used");
+
   stages.begin("import", 0);
   auto engine = std::make_shared<EngineData>();
   HONE_ASSIGN(engine->source, import_model(model));
