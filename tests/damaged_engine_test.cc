@@ -65,7 +65,8 @@ TEST_F(DamagedEngine, AFlippedBitIsDetectedOrHarmless) {
     const auto output = outcome(damaged);
     refused += !output;
     if (!output) continue;
-    ASSERT_EQ(std::memcmp(output->data(), expected_.data(), expected_.size() * sizeof(float)), 0) << "byte " << at;
+    ASSERT_EQ(std::memcmp(output->data(), expected_.data(), expected_.size() * sizeof(float)), 0)
+        << "byte " << at;
   }
   EXPECT_GT(refused, 300u);
 }
@@ -83,11 +84,13 @@ TEST_F(DamagedEngine, OverwrittenRangesAreDetectedOrHarmless) {
   std::mt19937 random(3);
   for (int i = 0; i < 100; ++i) {
     auto damaged = bytes_;
-    const size_t at = random() % damaged.size(), length = std::min<size_t>(random() % 5000, damaged.size() - at);
+    const size_t at = random() % damaged.size(),
+                 length = std::min<size_t>(random() % 5000, damaged.size() - at);
     for (size_t k = 0; k < length; ++k) damaged[at + k] = static_cast<std::byte>(random());
     const auto output = outcome(damaged);
     if (!output) continue;
-    ASSERT_EQ(std::memcmp(output->data(), expected_.data(), expected_.size() * sizeof(float)), 0) << "byte " << at;
+    ASSERT_EQ(std::memcmp(output->data(), expected_.data(), expected_.size() * sizeof(float)), 0)
+        << "byte " << at;
   }
 }
 
@@ -98,7 +101,7 @@ TEST_F(DamagedEngine, TheTailWithoutItsHeaderIsAnEngine) {
   const auto output = outcome(tail);
   ASSERT_TRUE(output);
   EXPECT_EQ(std::memcmp(output->data(), expected_.data(), expected_.size() * sizeof(float)), 0);
-  std::vector<std::byte> shifted(tail.size() + 1);   // a buffer at an odd address
+  std::vector<std::byte> shifted(tail.size() + 1);  // a buffer at an odd address
   std::memcpy(shifted.data() + 1, tail.data(), tail.size());
   EXPECT_TRUE(Engine::from_bytes(std::span(shifted).subspan(1)));
 }

@@ -23,8 +23,8 @@ struct GoldenModel {
   std::string name;
   std::filesystem::path file;
   Shape input_shape;
-  Shape output_shape;             // of output0, channels along axis 1
-  std::vector<float> expected;    // every element of output0
+  Shape output_shape;           // of output0, channels along axis 1
+  std::vector<float> expected;  // every element of output0
   std::vector<ChannelGroup> groups;
 };
 
@@ -50,17 +50,24 @@ inline std::vector<GoldenModel> repository_models(const std::filesystem::path& f
   std::ifstream file(folder / "manifest.json");
   const auto manifest = nlohmann::json::parse(file);
   for (const auto& m : manifest.at("models")) {
-    GoldenModel g{m.at("name"), folder / m.at("file").get<std::string>(), m.at("input_shape"), m.at("output_shape"), {}, {}};
+    GoldenModel g{m.at("name"),
+                  folder / m.at("file").get<std::string>(),
+                  m.at("input_shape"),
+                  m.at("output_shape"),
+                  {},
+                  {}};
     g.expected = read_floats(folder / m.at("output").get<std::string>());
     for (const auto& group : m.at("groups"))
-      g.groups.push_back({group.at("name"), group.at("first_channel"), group.at("count"), group.at("tolerance")});
+      g.groups.push_back(
+          {group.at("name"), group.at("first_channel"), group.at("count"), group.at("tolerance")});
     models.push_back(std::move(g));
   }
   return models;
 }
 
 // Models of the conformance zoo by name; those that are not there are left out.
-inline std::vector<GoldenModel> zoo_models(const std::filesystem::path& folder, const std::vector<std::string>& names) {
+inline std::vector<GoldenModel> zoo_models(const std::filesystem::path& folder,
+                                           const std::vector<std::string>& names) {
   std::vector<GoldenModel> models;
   std::ifstream file(folder / "manifest.json");
   if (!file) return models;
@@ -68,7 +75,12 @@ inline std::vector<GoldenModel> zoo_models(const std::filesystem::path& folder, 
   for (const auto& m : manifest.at("models")) {
     if (std::find(names.begin(), names.end(), m.at("name").get<std::string>()) == names.end()) continue;
     const auto& output = m.at("outputs").at(0);
-    GoldenModel g{m.at("name"), folder / m.at("file").get<std::string>(), m.at("input").at("shape"), output.at("shape"), {}, {}};
+    GoldenModel g{m.at("name"),
+                  folder / m.at("file").get<std::string>(),
+                  m.at("input").at("shape"),
+                  output.at("shape"),
+                  {},
+                  {}};
     g.expected = read_floats(folder / output.at("file").get<std::string>());
     for (const auto& group : output.at("groups"))
       g.groups.push_back({group.at("name"), group.at("first"), group.at("count"), group.at("tolerance")});
@@ -85,8 +97,10 @@ inline double worst_over_tolerance(const GoldenModel& model, const std::vector<f
   double worst = 0;
   for (const auto& group : model.groups)
     for (int64_t n = 0; n < batch; ++n)
-      for (int64_t i = (n * channels + group.first) * inner; i < (n * channels + group.first + group.count) * inner; ++i) {
-        const double off = std::fabs(static_cast<double>(actual[static_cast<size_t>(i)]) - static_cast<double>(model.expected[static_cast<size_t>(i)]));
+      for (int64_t i = (n * channels + group.first) * inner;
+           i < (n * channels + group.first + group.count) * inner; ++i) {
+        const double off = std::fabs(static_cast<double>(actual[static_cast<size_t>(i)]) -
+                                     static_cast<double>(model.expected[static_cast<size_t>(i)]));
         worst = std::max(worst, std::isfinite(off) ? off / group.tolerance : HUGE_VAL);
       }
   return worst;

@@ -14,7 +14,8 @@ namespace {
 Result<std::pair<double, std::string>> number_and_unit(const std::string& text) {
   double value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || value < 0) return error(StatusCode::invalid_argument, "'" + text + "' is not a number");
+  if (failure != std::errc{} || value < 0)
+    return error(StatusCode::invalid_argument, "'" + text + "' is not a number");
   return std::pair(value, std::string(end, text.data() + text.size()));
 }
 
@@ -25,15 +26,18 @@ Result<Shape> parse_imgsz(const std::string& text) {
   std::replace(shape.begin(), shape.end(), ',', 'x');
   auto parsed = parse_shape(shape);
   if (parsed && parsed->size() == 1) parsed->push_back(parsed->front());
-  if (!parsed || parsed->size() != 2 || (*parsed)[0] < 1 || (*parsed)[1] < 1 || (*parsed)[0] > 1 << 16 || (*parsed)[1] > 1 << 16)
-    return error(StatusCode::invalid_argument, "--imgsz " + text + " is not a size such as 640 or 736x1280 (height x width)");
+  if (!parsed || parsed->size() != 2 || (*parsed)[0] < 1 || (*parsed)[1] < 1 || (*parsed)[0] > 1 << 16 ||
+      (*parsed)[1] > 1 << 16)
+    return error(StatusCode::invalid_argument,
+                 "--imgsz " + text + " is not a size such as 640 or 736x1280 (height x width)");
   return parsed;
 }
 
 Result<std::pair<std::string, Shape>> parse_named_shape(const std::string& text) {
   const size_t colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0)
-    return error(StatusCode::invalid_argument, "'" + text + "' is not NAME:SHAPE, such as images:1x3x640x640");
+    return error(StatusCode::invalid_argument,
+                 "'" + text + "' is not NAME:SHAPE, such as images:1x3x640x640");
   HONE_ASSIGN(Shape shape, parse_shape(std::string_view(text).substr(colon + 1)));
   return std::pair(text.substr(0, colon), std::move(shape));
 }
@@ -62,13 +66,19 @@ Result<size_t> parse_size_bytes(const std::string& text) {
 Result<std::chrono::milliseconds> parse_time(const std::string& text) {
   HONE_ASSIGN(const auto parsed, number_and_unit(text));
   const auto& [value, unit] = parsed;
-  const double factor = unit == "ms" ? 1 : unit.empty() || unit == "s" ? 1000 : unit == "m" || unit == "min" ? 60000 : 0;
-  if (factor == 0) return error(StatusCode::invalid_argument, "'" + text + "' is not a time such as 500ms, 60s or 2m");
+  const double factor = unit == "ms"                   ? 1
+                        : unit.empty() || unit == "s"  ? 1000
+                        : unit == "m" || unit == "min" ? 60000
+                                                       : 0;
+  if (factor == 0)
+    return error(StatusCode::invalid_argument, "'" + text + "' is not a time such as 500ms, 60s or 2m");
   return std::chrono::milliseconds(static_cast<int64_t>(value * factor));
 }
 
 std::function<void(const std::string&, double)> progress_line() {
-  return [](const std::string& stage, double done) { log_info(fmt::format("[{:3.0f} %] {}", done * 100, stage)); };
+  return [](const std::string& stage, double done) {
+    log_info(fmt::format("[{:3.0f} %] {}", done * 100, stage));
+  };
 }
 
 std::string size_text(size_t bytes) {

@@ -1,6 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -29,11 +29,13 @@ struct BenchResult {
   double flops = 0;
 };
 
-Result<BenchResult> bench_shape(const Engine& engine, ExecutionContext& context, const std::map<std::string, Shape>& shapes, const BenchArguments& a,
+Result<BenchResult> bench_shape(const Engine& engine, ExecutionContext& context,
+                                const std::map<std::string, Shape>& shapes, const BenchArguments& a,
                                 const MeasureOptions& options) {
   BenchResult result;
   for (const auto& info : engine.inputs()) {
-    if (const auto found = shapes.find(info.name); found != shapes.end()) HONE_TRY(context.set_input_shape(info.name, found->second));
+    if (const auto found = shapes.find(info.name); found != shapes.end())
+      HONE_TRY(context.set_input_shape(info.name, found->second));
     HONE_ASSIGN(const Shape shape, context.tensor_shape(info.name));
     result.shape += (result.shape.empty() ? "" : ",") + info.name + ":" + shape_text(shape);
   }
@@ -46,13 +48,15 @@ Result<BenchResult> bench_shape(const Engine& engine, ExecutionContext& context,
   context.set_profiling(false);
   double sum = 0;
   for (const auto& step : steps) result.flops += step.flops, sum += step.ms;
-  fmt::print("{}\n  median {:.3f} ms   p90 {:.3f}   p99 {:.3f}   min {:.3f}   {:.1f}/s   {} runs   {:.1f} GFLOP/s\n", result.shape,
-             result.stats.median, result.stats.p90, result.stats.p99, result.stats.min, 1000 / result.stats.median,
-             result.stats.runs, result.flops / result.stats.median / 1e6);
+  fmt::print(
+      "{}\n  median {:.3f} ms   p90 {:.3f}   p99 {:.3f}   min {:.3f}   {:.1f}/s   {} runs   {:.1f} GFLOP/s\n",
+      result.shape, result.stats.median, result.stats.p90, result.stats.p99, result.stats.min,
+      1000 / result.stats.median, result.stats.runs, result.flops / result.stats.median / 1e6);
   if (a.layers) {
     fmt::print("  {:>9} {:>6} {:>9}  {:<44} {}\n", "ms", "%", "GFLOP/s", "kernel", "layer");
     for (const auto& s : steps)
-      fmt::print("  {:9.4f} {:6.1f} {:9.1f}  {:<44} {}\n", s.ms, 100 * s.ms / sum, s.flops / s.ms / 1e6, s.kernel, s.name);
+      fmt::print("  {:9.4f} {:6.1f} {:9.1f}  {:<44} {}\n", s.ms, 100 * s.ms / sum, s.flops / s.ms / 1e6,
+                 s.kernel, s.name);
     fmt::print("  {:9.4f} sum of the layers, one run\n", sum);
   }
   return result;
@@ -94,15 +98,21 @@ Result<> bench_model(const BenchArguments& a) {
   HONE_ASSIGN(options.duration, parse_time(a.duration));
   HONE_ASSIGN(options.warm_up, parse_time(a.warm_up));
   options.iterations = a.iterations;
-  const std::string device = fmt::format("cpu ({}, {}, {} threads)", cpu_features().model, isa_name(cpu_features()),
-                                         a.threads > 0 ? a.threads : usable_cores());
+  const std::string device =
+      fmt::format("cpu ({}, {}, {} threads)", cpu_features().model, isa_name(cpu_features()),
+                  a.threads > 0 ? a.threads : usable_cores());
   fmt::print("{} on {}, f32, warm\n", a.model, device);
-  nlohmann::ordered_json json = {{"model", a.model}, {"device", device}, {"precision", "f32"}, {"results", nlohmann::json::array()}};
+  nlohmann::ordered_json json = {
+      {"model", a.model}, {"device", device}, {"precision", "f32"}, {"results", nlohmann::json::array()}};
   for (const auto& shapes : runs) {
     HONE_ASSIGN(const BenchResult r, bench_shape(*engine, *context, shapes, a, options));
-    json["results"].push_back(nlohmann::ordered_json{{"shape", r.shape}, {"median_ms", r.stats.median}, {"p90_ms", r.stats.p90},
-                               {"p99_ms", r.stats.p99}, {"min_ms", r.stats.min}, {"throughput_per_s", 1000 / r.stats.median},
-                               {"runs", r.stats.runs}});
+    json["results"].push_back(nlohmann::ordered_json{{"shape", r.shape},
+                                                     {"median_ms", r.stats.median},
+                                                     {"p90_ms", r.stats.p90},
+                                                     {"p99_ms", r.stats.p99},
+                                                     {"min_ms", r.stats.min},
+                                                     {"throughput_per_s", 1000 / r.stats.median},
+                                                     {"runs", r.stats.runs}});
   }
   return a.json.empty() ? Result<>{} : write_file(a.json, json.dump(2) + "\n");
 }
@@ -113,7 +123,8 @@ void add_bench(CLI::App& app, CommandLine& line) {
   CLI::App* c = app.add_subcommand("bench", "Time a model");
   auto a = std::make_shared<BenchArguments>();
   c->add_option("MODEL", a->model, ".pt, .onnx or .engine")->required();
-  c->add_option("--shape", a->shapes, "NAME:1x3x640x640; repeat it to time several (default: the profile's opt)");
+  c->add_option("--shape", a->shapes,
+                "NAME:1x3x640x640; repeat it to time several (default: the profile's opt)");
   c->add_option("--imgsz", a->imgsz, "Picture size, for a .pt or .onnx");
   c->add_option("--batch", a->batch, "Batch, for a .pt or .onnx")->check(CLI::Range(1, 4096));
   c->add_option("--duration", a->duration, "How long to measure each shape");
@@ -124,7 +135,9 @@ void add_bench(CLI::App& app, CommandLine& line) {
   c->add_option("--timing-cache", a->timing_cache, "Remember kernel timings in this file");
   c->add_flag("--layers", a->layers, "A line a layer");
   c->add_option("--json", a->json, "Write the results here");
-  c->footer("example:\n  hone bench yolov8m.engine --shape images:1x3x640x640 --shape images:4x3x736x1280 --duration 5s");
+  c->footer(
+      "example:\n  hone bench yolov8m.engine --shape images:1x3x640x640 --shape images:4x3x736x1280 "
+      "--duration 5s");
   c->callback([a, &line] { line.work = [a] { return bench_model(*a); }; });
 }
 

@@ -1,10 +1,12 @@
-#include <CLI/CLI.hpp>
+#include "hone/build.h"
+
 #include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
 
 #include "build/model.h"
 #include "build/open_model.h"
 #include "hone/arguments.h"
-#include "hone/build.h"
 #include "hone/commands.h"
 
 namespace hone {
@@ -48,7 +50,8 @@ Result<> build_engine(const BuildArguments& a) {
   if (profile.empty()) {
     HONE_ASSIGN(const Graph graph, import_model(a.model));
     std::vector<TensorInfo> inputs;
-    for (const ValueId id : graph.inputs) inputs.push_back({graph.value(id).name, graph.desc(id).type, graph.desc(id).shape, {}});
+    for (const ValueId id : graph.inputs)
+      inputs.push_back({graph.value(id).name, graph.desc(id).type, graph.desc(id).shape, {}});
     HONE_ASSIGN(profile, profile_for(inputs, graph.metadata, request));
   }
   if (!profile.empty()) options.profiles.push_back(std::move(profile));
@@ -73,7 +76,8 @@ Result<> build_engine(const BuildArguments& a) {
   for (const auto& stage : report.stages) fmt::print("  {:<16}{:9.1f} ms\n", stage.stage, stage.ms);
   fmt::print("  weights {}, packed for this CPU {}, memory of a context {}\n", size_text(report.weight_bytes),
              size_text(report.packed_bytes), size_text(report.arena_bytes));
-  fmt::print("  {} kernels timed, {} times taken from the timing cache\n", report.timed_candidates, report.timing_cache_hits);
+  fmt::print("  {} kernels timed, {} times taken from the timing cache\n", report.timed_candidates,
+             report.timing_cache_hits);
   for (const auto& note : report.notes) fmt::print("  {}\n", note);
   return {};
 }
@@ -85,7 +89,8 @@ void add_build(CLI::App& app, CommandLine& line) {
   auto a = std::make_shared<BuildArguments>();
   c->add_option("MODEL", a->model, ".pt, .onnx or .engine")->required();
   c->add_option("-o,--output", a->output, "The engine to write")->required();
-  c->add_option("--imgsz", a->imgsz, "Picture size the engine is fastest at: 640 or 736x1280 (height x width)");
+  c->add_option("--imgsz", a->imgsz,
+                "Picture size the engine is fastest at: 640 or 736x1280 (height x width)");
   c->add_option("--batch", a->batch, "Largest batch")->check(CLI::Range(1, 4096));
   c->add_flag("--static", a->is_static, "Exactly this size and batch, nothing smaller");
   c->add_option("--min", a->min, "Least shape of an input, NAME:1x3x640x640");
@@ -99,7 +104,9 @@ void add_build(CLI::App& app, CommandLine& line) {
   c->add_option("--level", a->level, "0: no measuring … 5: measure every kernel")->check(CLI::Range(0, 5));
   c->add_option("--threads", a->threads, "CPU threads (default: every core)");
   c->add_option("--dump", a->dump, "Print the graph after a stage: import, a pass's name, bound, plan");
-  c->footer("example:\n  hone build yolov8m.pt -o yolov8m.engine --min images:1x3x320x320 --opt images:1x3x640x640 --max images:4x3x1280x1280");
+  c->footer(
+      "example:\n  hone build yolov8m.pt -o yolov8m.engine --min images:1x3x320x320 --opt images:1x3x640x640 "
+      "--max images:4x3x1280x1280");
   c->callback([a, &line] { line.work = [a] { return build_engine(*a); }; });
 }
 

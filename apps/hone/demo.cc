@@ -1,6 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -23,7 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 
 struct DemoArguments {
   std::string folder, output = "out";
@@ -40,8 +42,10 @@ std::vector<std::string> pictures_of(const fs::path& folder) {
   return found;
 }
 
-// One letterboxed picture through the graph as it was imported, by the plain references, and through the engine.
-Result<> compare_with_unoptimized(const fs::path& checkpoint, const std::shared_ptr<const Engine>& engine, const std::string& picture_path) {
+// One letterboxed picture through the graph as it was imported, by the plain references, and through the
+// engine.
+Result<> compare_with_unoptimized(const fs::path& checkpoint, const std::shared_ptr<const Engine>& engine,
+                                  const std::string& picture_path) {
   HONE_ASSIGN(const Picture picture, read_picture(picture_path));
   LetterboxOptions options{.imgsz = {kSize, kSize}};
   HONE_ASSIGN(const LetterboxGeometry geometry, letterbox_geometry(picture.height, picture.width, options));
@@ -53,14 +57,17 @@ Result<> compare_with_unoptimized(const fs::path& checkpoint, const std::shared_
   const auto bytes = std::as_bytes(std::span(input));
   const Shape shape = {1, 3, kSize, kSize};
   auto start = Clock::now();
-  HONE_ASSIGN(const auto expected, run_as_imported(graph, {{"images", shape, Bytes::of({bytes.begin(), bytes.end()})}}));
+  HONE_ASSIGN(const auto expected,
+              run_as_imported(graph, {{"images", shape, Bytes::of({bytes.begin(), bytes.end()})}}));
   const double unoptimized_ms = ms_since(start);
 
   HONE_ASSIGN(const auto context, ExecutionContext::create(engine, {}));
   HONE_TRY(context->set_input_shape("images", shape));
   HONE_ASSIGN(HostBuffers buffers, HostBuffers::create(*engine, *context));
   std::memcpy(buffers.input(0).data(), input.data(), bytes.size());
-  HONE_ASSIGN(const Measurement m, measure(*context, buffers, {.warm_up = std::chrono::milliseconds(100), .duration = std::chrono::milliseconds(1000)}));
+  HONE_ASSIGN(const Measurement m, measure(*context, buffers,
+                                           {.warm_up = std::chrono::milliseconds(100),
+                                            .duration = std::chrono::milliseconds(1000)}));
   const auto reference = expected[0].data.as<float>();
   const auto* actual = reinterpret_cast<const float*>(buffers.output(0).data());
   double worst = 0, range = 0;
@@ -71,7 +78,9 @@ Result<> compare_with_unoptimized(const fs::path& checkpoint, const std::shared_
   const Statistics s = statistics(m.run_ms);
   fmt::print("\nThe network, {}x{}, one picture:\n", kSize, kSize);
   fmt::print("  as imported, plain reference kernels  {:9.1f} ms\n", unoptimized_ms);
-  fmt::print("  engine                                {:9.1f} ms   {:.0f} times as fast (median of {} runs)\n", s.median, unoptimized_ms / s.median, s.runs);
+  fmt::print(
+      "  engine                                {:9.1f} ms   {:.0f} times as fast (median of {} runs)\n",
+      s.median, unoptimized_ms / s.median, s.runs);
   fmt::print("  largest difference of the outputs     {:9.1e} of their range\n", worst / range);
   return {};
 }
@@ -80,14 +89,18 @@ Result<> demo(const DemoArguments& a) {
   const fs::path checkpoint = fs::path(a.folder) / "street.pt", out = a.output;
   const fs::path onnx = out / "street.onnx", engine_path = out / "street.engine";
   const auto pictures = pictures_of(a.folder);
-  if (pictures.empty()) return error(StatusCode::not_found, "there are no pictures in " + a.folder + "/scenes");
+  if (pictures.empty())
+    return error(StatusCode::not_found, "there are no pictures in " + a.folder + "/scenes");
   HONE_TRY(make_folder(out));
-  fmt::print("hone {} on {} ({}, {} threads)\n\n", HONE_VERSION, cpu_features().model, isa_name(cpu_features()), usable_cores());
+  fmt::print("hone {} on {} ({}, {} threads)\n\n", HONE_VERSION, cpu_features().model,
+             isa_name(cpu_features()), usable_cores());
 
   ExportRequest to_onnx{.imgsz = {kSize, kSize}, .dynamic = true, .output = onnx};
   HONE_ASSIGN(const ExportReport exported, export_model(checkpoint, to_onnx));
-  fmt::print("read and optimized {}: {} layers, {} parameters, {:.1f} GFLOPs\n", checkpoint.string(), exported.layers, exported.parameters, exported.gflops);
-  fmt::print("wrote {} ({}) in {:.0f} ms\n", onnx.string(), size_text(exported.bytes), exported.seconds * 1000);
+  fmt::print("read and optimized {}: {} layers, {} parameters, {:.1f} GFLOPs\n", checkpoint.string(),
+             exported.layers, exported.parameters, exported.gflops);
+  fmt::print("wrote {} ({}) in {:.0f} ms\n", onnx.string(), size_text(exported.bytes),
+             exported.seconds * 1000);
 
   BuildOptions options;
   options.profiles = {{{"images", {{1, 3, 32, 32}, {1, 3, kSize, kSize}, {4, 3, kSize, kSize}}}}};
@@ -96,7 +109,8 @@ Result<> demo(const DemoArguments& a) {
   double total_ms = 0;
   for (const auto& stage : report.stages) total_ms += stage.ms;
   fmt::print("wrote {} ({}) in {:.0f} ms: ", engine_path.string(), size_text(report.engine_bytes), total_ms);
-  for (const auto& stage : report.stages) fmt::print("{} {:.0f} ms{}", stage.stage, stage.ms, &stage == &report.stages.back() ? "\n\n" : ", ");
+  for (const auto& stage : report.stages)
+    fmt::print("{} {:.0f} ms{}", stage.stage, stage.ms, &stage == &report.stages.back() ? "\n\n" : ", ");
 
   auto start = Clock::now();
   HONE_ASSIGN(const auto engine, Engine::open(engine_path));
@@ -104,24 +118,31 @@ Result<> demo(const DemoArguments& a) {
   DetectionRequest request;
   request.sources = pictures;
   request.save_dir = out / "pictures";
-  request.done = [](size_t index, size_t count, const PictureResult& result, const auto& names, const DetectTimes& times) -> Result<> {
-    fmt::print("{}\n", progress_line(index, count, fs::path(result.image).filename(), result.detections, names, times.input_shape, times.inference_ms));
+  request.done = [](size_t index, size_t count, const PictureResult& result, const auto& names,
+                    const DetectTimes& times) -> Result<> {
+    fmt::print("{}\n", progress_line(index, count, fs::path(result.image).filename(), result.detections,
+                                     names, times.input_shape, times.inference_ms));
     return {};
   };
   HONE_ASSIGN(const DetectionSummary s, detect_pictures(engine, request));
   HONE_TRY(write_file(out / "boxes.json", results_json(s.results, s.class_names) + "\n"));
   const auto n = static_cast<double>(s.results.size());
-  fmt::print("opening the engine {:.1f} ms; a picture: read {:.1f} ms, letterbox {:.1f} ms, network {:.1f} ms, boxes {:.1f} ms, draw and save {:.1f} ms\n",
-             open_ms, s.read_ms / n, s.total.preprocess_ms / n, s.total.inference_ms / n, s.total.postprocess_ms / n, s.save_ms / n);
+  fmt::print(
+      "opening the engine {:.1f} ms; a picture: read {:.1f} ms, letterbox {:.1f} ms, network {:.1f} ms, "
+      "boxes {:.1f} ms, draw and save {:.1f} ms\n",
+      open_ms, s.read_ms / n, s.total.preprocess_ms / n, s.total.inference_ms / n, s.total.postprocess_ms / n,
+      s.save_ms / n);
   HONE_TRY(compare_with_unoptimized(checkpoint, engine, pictures.front()));
-  fmt::print("\nAnnotated pictures: {}   boxes: {}\n", request.save_dir.string(), (out / "boxes.json").string());
+  fmt::print("\nAnnotated pictures: {}   boxes: {}\n", request.save_dir.string(),
+             (out / "boxes.json").string());
   return {};
 }
 
 }  // namespace
 
 void add_demo(CLI::App& app, CommandLine& line) {
-  CLI::App* c = app.add_subcommand("demo", "The whole main job with the model and pictures of the repository");
+  CLI::App* c =
+      app.add_subcommand("demo", "The whole main job with the model and pictures of the repository");
   auto a = std::make_shared<DemoArguments>();
   c->add_option("FOLDER", a->folder, "assets/demo of the repository")->required();
   c->add_option("--output", a->output, "Where to write");

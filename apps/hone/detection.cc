@@ -9,7 +9,9 @@ namespace hone {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 
 // PNG stays PNG, everything else becomes JPEG.
 std::string annotated_name(const std::filesystem::path& picture) {
@@ -21,17 +23,20 @@ std::string annotated_name(const std::filesystem::path& picture) {
 Result<> make_folder(const std::filesystem::path& path) {
   std::error_code failure;
   std::filesystem::create_directories(path, failure);
-  if (failure) return error(StatusCode::resource, "cannot create the folder " + path.string() + ": " + failure.message());
+  if (failure)
+    return error(StatusCode::resource,
+                 "cannot create the folder " + path.string() + ": " + failure.message());
   return {};
 }
 
-Result<DetectionSummary> detect_pictures(std::shared_ptr<const Engine> engine, const DetectionRequest& request) {
+Result<DetectionSummary> detect_pictures(std::shared_ptr<const Engine> engine,
+                                         const DetectionRequest& request) {
   HONE_ASSIGN(const auto pictures, find_pictures(request.sources));
   HONE_ASSIGN(const auto detector, Detector::create(std::move(engine), request.options));
   if (!request.save_dir.empty()) HONE_TRY(make_folder(request.save_dir));
   DetectionSummary summary;
   summary.class_names = detector->class_names();
-  std::map<std::string, size_t> used;   // two pictures of one name get different files
+  std::map<std::string, size_t> used;  // two pictures of one name get different files
   for (size_t i = 0; i < pictures.size(); ++i) {
     auto start = Clock::now();
     auto picture = read_picture(pictures[i]);
@@ -53,7 +58,8 @@ Result<DetectionSummary> detect_pictures(std::shared_ptr<const Engine> engine, c
     if (!request.save_dir.empty()) {
       start = Clock::now();
       draw_detections(*picture, result.detections, summary.class_names);
-      std::filesystem::path name = request.saved_name ? request.saved_name(pictures[i]) : annotated_name(pictures[i]);
+      std::filesystem::path name =
+          request.saved_name ? request.saved_name(pictures[i]) : annotated_name(pictures[i]);
       if (const size_t times_used = used[name.string()]++; times_used > 0)
         name = name.stem().string() + "-" + std::to_string(times_used + 1) + name.extension().string();
       HONE_TRY(write_picture(request.save_dir / name, picture->view()));

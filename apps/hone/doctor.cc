@@ -1,5 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
 
 #include "base/cpu_features.h"
 #include "device/cuda/cuda_device.h"
@@ -14,7 +15,8 @@ namespace {
 
 void report_cpu() {
   const CpuFeatures& cpu = cpu_features();
-  fmt::print("cpu        {}, {}, {} cores, L2 {}, L3 {}\n", cpu.model, isa_name(cpu), usable_cores(), size_text(cpu.l2_bytes), size_text(cpu.l3_bytes));
+  fmt::print("cpu        {}, {}, {} cores, L2 {}, L3 {}\n", cpu.model, isa_name(cpu), usable_cores(),
+             size_text(cpu.l2_bytes), size_text(cpu.l3_bytes));
 }
 
 void report_driver() {
@@ -25,8 +27,9 @@ void report_driver() {
   if (!devices) return fmt::print("gpu        missing: {}\n", devices.error().message);
   for (size_t i = 0; i < devices->size(); ++i) {
     const CudaProperties& p = (*devices)[i];
-    fmt::print("cuda:{}     {}, sm_{}, {} multiprocessors, {} memory, {} L2, {} shared memory a block\n", i, p.name, p.capability,
-               p.multiprocessors, size_text(p.memory_bytes), size_text(p.l2_bytes), size_text(p.shared_per_block_bytes));
+    fmt::print("cuda:{}     {}, sm_{}, {} multiprocessors, {} memory, {} L2, {} shared memory a block\n", i,
+               p.name, p.capability, p.multiprocessors, size_text(p.memory_bytes), size_text(p.l2_bytes),
+               size_text(p.shared_per_block_bytes));
   }
 }
 
@@ -34,9 +37,11 @@ void report_nvrtc(int major) {
   const auto nvrtc = cuda::Nvrtc::open(major);
   if (!nvrtc) return fmt::print("nvrtc {}   missing: {}\n", major, nvrtc.error().message);
   std::string targets;
-  for (const int arch : nvrtc->architectures().value_or(std::vector<int>{})) targets += fmt::format(" {}", arch);
-  fmt::print("nvrtc {}   {}, version {}, needs a driver of CUDA {} or newer to run, targets{}\n", major, nvrtc->path(),
-             cuda::version_text(nvrtc->version()), cuda::version_text(cuda::least_driver(nvrtc->version())), targets);
+  for (const int arch : nvrtc->architectures().value_or(std::vector<int>{}))
+    targets += fmt::format(" {}", arch);
+  fmt::print("nvrtc {}   {}, version {}, needs a driver of CUDA {} or newer to run, targets{}\n", major,
+             nvrtc->path(), cuda::version_text(nvrtc->version()),
+             cuda::version_text(cuda::least_driver(nvrtc->version())), targets);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
 
 #include "build/export_model.h"
 #include "hone/arguments.h"
@@ -29,16 +30,19 @@ Result<> export_checkpoint(const ExportArguments& a) {
   request.output = a.output;
   HONE_ASSIGN(const ExportReport r, export_model(a.model, request));
   if (!r.note.empty()) fmt::print(stderr, "warning: {}\n", r.note);
-  fmt::print("{}: {} in {:.2f} s\n  input {}", r.path.string(), size_text(r.bytes), r.seconds, shape_text(r.input));
+  fmt::print("{}: {} in {:.2f} s\n  input {}", r.path.string(), size_text(r.bytes), r.seconds,
+             shape_text(r.input));
   for (const auto& shape : r.outputs) fmt::print(", output {}", shape_text(shape));
-  fmt::print("{}{}\n  {} layers, {} parameters, {:.1f} GFLOPs\n", a.dynamic ? ", dynamic" : "", a.half ? ", f16" : "", r.layers, r.parameters, r.gflops);
+  fmt::print("{}{}\n  {} layers, {} parameters, {:.1f} GFLOPs\n", a.dynamic ? ", dynamic" : "",
+             a.half ? ", f16" : "", r.layers, r.parameters, r.gflops);
   return {};
 }
 
 }  // namespace
 
 void add_export(CLI::App& app, CommandLine& line) {
-  CLI::App* c = app.add_subcommand("export", "Write a .pt as ONNX or as an engine, as Ultralytics' exporter does");
+  CLI::App* c =
+      app.add_subcommand("export", "Write a .pt as ONNX or as an engine, as Ultralytics' exporter does");
   auto a = std::make_shared<ExportArguments>();
   c->add_option("MODEL", a->model, "A .pt")->required();
   c->add_option("--format", a->format, "onnx or engine")->check(CLI::IsMember({"onnx", "engine"}));

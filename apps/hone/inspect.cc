@@ -1,6 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -34,15 +34,19 @@ Totals totals_of(const Graph& bound) {
   Totals t;
   for (const auto& node : bound.nodes) t.flops += node_flops(bound, node);
   for (const auto& value : bound.values) {
-    if (value.constant) t.weight_bytes += value.constant->size_bytes();
-    else if (value.desc.concrete()) t.activation_bytes += layout_bytes(value.desc.type, value.desc.shape, Layout::plain).value_or(0);
+    if (value.constant)
+      t.weight_bytes += value.constant->size_bytes();
+    else if (value.desc.concrete())
+      t.activation_bytes += layout_bytes(value.desc.type, value.desc.shape, Layout::plain).value_or(0);
   }
   return t;
 }
 
 // The shapes to look at: what is asked for, else the engine's opt, else the model's own size.
-Result<std::map<std::string, Shape>> shapes_to_inspect(const InspectArguments& a, const std::vector<TensorInfo>& inputs,
-                                                       const std::vector<Profile>& profiles, const Graph& graph) {
+Result<std::map<std::string, Shape>> shapes_to_inspect(const InspectArguments& a,
+                                                       const std::vector<TensorInfo>& inputs,
+                                                       const std::vector<Profile>& profiles,
+                                                       const Graph& graph) {
   ShapeRequest request{.batch = a.batch};
   HONE_ASSIGN(request.shapes, parse_named_shapes(a.shapes));
   if (!a.imgsz.empty()) {
@@ -61,10 +65,12 @@ void print_header(const std::string& model, const EngineData& data) {
   fmt::print("{}\n", model);
   for (const auto* tensors : {&data.inputs, &data.outputs})
     for (const auto& t : *tensors)
-      fmt::print("  {:<7}{} {}[{}]\n", tensors == &data.inputs ? "input" : "output", t.name, dtype_name(t.type), shape_text(t.shape));
+      fmt::print("  {:<7}{} {}[{}]\n", tensors == &data.inputs ? "input" : "output", t.name,
+                 dtype_name(t.type), shape_text(t.shape));
   for (const auto& profile : data.profiles)
     for (const auto& [name, r] : profile)
-      fmt::print("  profile {}: min {}, opt {}, max {}\n", name, shape_text(r.min), shape_text(r.opt), shape_text(r.max));
+      fmt::print("  profile {}: min {}, opt {}, max {}\n", name, shape_text(r.min), shape_text(r.opt),
+                 shape_text(r.max));
   for (const char* key : {"description", "task", "names", "stride", "imgsz", "version"})
     if (const auto found = data.source.metadata.find(key); found != data.source.metadata.end()) {
       const std::string& text = found->second;
@@ -77,12 +83,16 @@ void print_steps(const Plan& plan, const Choices* choices, bool reasons) {
   for (const auto& step : plan.steps) {
     const std::string out = step.outputs.empty() ? "" : desc_text(step.outputs[0].desc);
     const std::string ms = step.expected_ms >= 0 ? fmt::format("{:.3f}", step.expected_ms) : "";
-    fmt::print("  {:<44} {:<34} {:<26} {:>9.3f} {:>9}\n", step.name, step.kernel ? step.kernel->name() : "", out, step.flops / 1e9, ms);
-    const auto found = choices ? choices->by_node.find(step.node_id) : std::map<int64_t, Choice>::const_iterator{};
+    fmt::print("  {:<44} {:<34} {:<26} {:>9.3f} {:>9}\n", step.name, step.kernel ? step.kernel->name() : "",
+               out, step.flops / 1e9, ms);
+    const auto found =
+        choices ? choices->by_node.find(step.node_id) : std::map<int64_t, Choice>::const_iterator{};
     if (!reasons || !choices || found == choices->by_node.end()) continue;
     for (const auto& c : found->second.candidates)
-      if (!c.reason.empty()) fmt::print("      not {}: {}\n", c.kernel, c.reason);
-      else if (c.kernel != found->second.kernel) fmt::print("      or {}: {:.3f} ms\n", c.kernel, c.ms);
+      if (!c.reason.empty())
+        fmt::print("      not {}: {}\n", c.kernel, c.reason);
+      else if (c.kernel != found->second.kernel)
+        fmt::print("      or {}: {:.3f} ms\n", c.kernel, c.ms);
   }
 }
 
@@ -109,16 +119,20 @@ Result<> inspect_model(const InspectArguments& a) {
     HONE_ASSIGN(engine, open_model(a.model, request, options));
     if (!a.dump.empty()) return {};
   }
-  if (!a.dump.empty()) return error(StatusCode::invalid_argument, "--dump shows the stages of building: give a .pt or .onnx");
+  if (!a.dump.empty())
+    return error(StatusCode::invalid_argument, "--dump shows the stages of building: give a .pt or .onnx");
   const EngineData& d = engine->data();
-  HONE_ASSIGN(const auto shapes, shapes_to_inspect(a, d.inputs, kind == ModelKind::engine ? d.profiles : std::vector<Profile>{}, d.source));
+  HONE_ASSIGN(const auto shapes,
+              shapes_to_inspect(a, d.inputs, kind == ModelKind::engine ? d.profiles : std::vector<Profile>{},
+                                d.source));
 
   HONE_ASSIGN(const auto device, open_device("cpu", a.threads));
   const Choices* known = nullptr;
   for (const auto& tuning : d.tunings)
     if (tuning.fingerprint == device->fingerprint() && !tuning.choices.empty()) known = &tuning.choices[0];
   const size_t threads = a.threads > 0 ? a.threads : ThreadPool(0).thread_count();
-  HONE_ASSIGN(const Plan plan, specialise(d.portable, shapes, *device, known, reference_evaluator(), {.thread_count = threads}));
+  HONE_ASSIGN(const Plan plan, specialise(d.portable, shapes, *device, known, reference_evaluator(),
+                                          {.thread_count = threads}));
   Graph bound = d.portable;
   HONE_TRY(bind_shapes(bound, shapes, reference_evaluator()));
   HONE_TRY(run_passes(bound, PassStage::bound, {reference_evaluator(), {}}));
@@ -129,16 +143,28 @@ Result<> inspect_model(const InspectArguments& a) {
   for (const auto& [name, shape] : shapes) at += (at.empty() ? "" : ", ") + name + ":" + shape_text(shape);
   fmt::print("\nat {} on {} ({})\n", at.empty() ? "its fixed shapes" : at, device->fingerprint(),
              known ? "tuned here" : "not tuned on this device: the cost model's choices");
-  fmt::print("  {} nodes as imported, {} after optimization, {} steps\n", d.source.nodes.size(), bound.nodes.size(), plan.steps.size());
-  fmt::print("  {:.2f} GFLOP, weights {} (f32), activations {} in an arena of {}, planned in {:.1f} ms\n", totals.flops / 1e9,
-             size_text(totals.weight_bytes), size_text(totals.activation_bytes), size_text(plan.arena_bytes), plan.planning_ms);
+  fmt::print("  {} nodes as imported, {} after optimization, {} steps\n", d.source.nodes.size(),
+             bound.nodes.size(), plan.steps.size());
+  fmt::print("  {:.2f} GFLOP, weights {} (f32), activations {} in an arena of {}, planned in {:.1f} ms\n",
+             totals.flops / 1e9, size_text(totals.weight_bytes), size_text(totals.activation_bytes),
+             size_text(plan.arena_bytes), plan.planning_ms);
   print_steps(plan, known, a.reasons);
   if (a.json.empty()) return {};
-  nlohmann::ordered_json json = {{"model", a.model}, {"shapes", at}, {"gflop", totals.flops / 1e9}, {"weight_bytes", totals.weight_bytes},
-                                 {"activation_bytes", totals.activation_bytes}, {"arena_bytes", plan.arena_bytes}, {"layers", nlohmann::json::array()}};
+  nlohmann::ordered_json json = {{"model", a.model},
+                                 {"shapes", at},
+                                 {"gflop", totals.flops / 1e9},
+                                 {"weight_bytes", totals.weight_bytes},
+                                 {"activation_bytes", totals.activation_bytes},
+                                 {"arena_bytes", plan.arena_bytes},
+                                 {"layers", nlohmann::json::array()}};
   for (const auto& step : plan.steps)
-    json["layers"].push_back(nlohmann::ordered_json{{"name", step.name}, {"op", op_text(step.op)}, {"kernel", step.kernel ? step.kernel->name() : ""},
-                              {"output", step.outputs.empty() ? "" : desc_text(step.outputs[0].desc)}, {"flop", step.flops}, {"ms", step.expected_ms}});
+    json["layers"].push_back(
+        nlohmann::ordered_json{{"name", step.name},
+                               {"op", op_text(step.op)},
+                               {"kernel", step.kernel ? step.kernel->name() : ""},
+                               {"output", step.outputs.empty() ? "" : desc_text(step.outputs[0].desc)},
+                               {"flop", step.flops},
+                               {"ms", step.expected_ms}});
   return write_file(a.json, json.dump(2) + "\n");
 }
 

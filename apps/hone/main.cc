@@ -30,7 +30,9 @@ int hone_main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "hone " HONE_VERSION);
   CommandLine line;
-  for (const auto add : {add_detect, add_build, add_export, add_run, add_bench, add_inspect, add_doctor, add_demo}) add(app, line);
+  for (const auto add :
+       {add_detect, add_build, add_export, add_run, add_bench, add_inspect, add_doctor, add_demo})
+    add(app, line);
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     command->add_flag("-q,--quiet", line.quiet, "Results and errors only")->group("Common");
     command->add_flag("-v,--verbose", line.verbose, "Everything that happens")->group("Common");

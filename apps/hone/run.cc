@@ -1,6 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include "base/npy.h"
@@ -29,7 +29,8 @@ Result<> run_model(const RunArguments& a) {
   ShapeRequest request{.dynamic = false};
   for (const auto& text : a.inputs) {
     const size_t equals = text.find('=');
-    if (equals == std::string::npos) return error(StatusCode::invalid_argument, "--input " + text + " is not NAME=FILE.npy");
+    if (equals == std::string::npos)
+      return error(StatusCode::invalid_argument, "--input " + text + " is not NAME=FILE.npy");
     HONE_ASSIGN(NpyArray array, read_npy(text.substr(equals + 1)));
     request.shapes[text.substr(0, equals)] = array.shape;
     arrays[text.substr(0, equals)] = std::move(array);
@@ -42,9 +43,13 @@ Result<> run_model(const RunArguments& a) {
   std::map<std::string, const void*> inputs;
   for (const auto& info : engine->inputs()) {
     const auto found = arrays.find(info.name);
-    if (found == arrays.end()) return error(StatusCode::invalid_argument, "input '" + info.name + "' is missing: give --input " + info.name + "=FILE.npy");
+    if (found == arrays.end())
+      return error(StatusCode::invalid_argument,
+                   "input '" + info.name + "' is missing: give --input " + info.name + "=FILE.npy");
     if (found->second.type != info.type)
-      return error(StatusCode::invalid_argument, "input '" + info.name + "' takes " + std::string(dtype_name(info.type)) + ", the file holds " + std::string(dtype_name(found->second.type)));
+      return error(StatusCode::invalid_argument,
+                   "input '" + info.name + "' takes " + std::string(dtype_name(info.type)) +
+                       ", the file holds " + std::string(dtype_name(found->second.type)));
     HONE_TRY(context->set_input_shape(info.name, found->second.shape));
     inputs[info.name] = found->second.data.data();
   }

@@ -21,7 +21,9 @@ void line(std::FILE* stream, char level, std::string_view text) {
 }  // namespace
 
 void info(std::string_view text) { line(stdout, 'I', text); }
-void verbose(std::string_view text) { if (verbose_on) line(stdout, 'V', text); }
+void verbose(std::string_view text) {
+  if (verbose_on) line(stdout, 'V', text);
+}
 void warning(std::string_view text) { line(stderr, 'W', text); }
 void failure(std::string_view text) { line(stderr, 'E', text); }
 void set_verbose(bool on) { verbose_on = on; }

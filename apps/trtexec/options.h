@@ -19,8 +19,8 @@ struct Options {
   size_t iterations = 10, average_runs = 10;
   double warm_up_ms = 200, duration_s = 3;
   std::vector<double> percentiles = {90, 95, 99};
-  std::vector<std::string> without_effect;   // flags that are understood and change nothing on this device
-  std::vector<std::string> unknown;          // "--flag value", as trtexec prints them
+  std::vector<std::string> without_effect;  // flags that are understood and change nothing on this device
+  std::vector<std::string> unknown;         // "--flag value", as trtexec prints them
 };
 
 // An error is a malformed value; unknown options are collected, since trtexec reports them all.

@@ -25,9 +25,10 @@ const char* enabled(bool on) { return on ? "Enabled" : "Disabled"; }
 std::string fields(std::vector<double> values, const std::vector<double>& percentiles) {
   std::sort(values.begin(), values.end());
   const Statistics s = statistics(values);
-  std::string text = fmt::format("min = {} ms, max = {} ms, mean = {} ms, median = {} ms", float_text(s.min), float_text(s.max),
-                                 float_text(s.mean), float_text(s.median));
-  for (const double p : percentiles) text += fmt::format(", percentile({}%) = {} ms", float_text(p), float_text(percentile(values, p)));
+  std::string text = fmt::format("min = {} ms, max = {} ms, mean = {} ms, median = {} ms", float_text(s.min),
+                                 float_text(s.max), float_text(s.mean), float_text(s.median));
+  for (const double p : percentiles)
+    text += fmt::format(", percentile({}%) = {} ms", float_text(p), float_text(percentile(values, p)));
   return text;
 }
 
@@ -53,11 +54,13 @@ void print_options(const Options& o) {
   info(std::string("timingCacheMode: ") + (o.timing_cache.empty() ? "local" : "global"));
   info("timingCacheFile: " + o.timing_cache);
   if (o.opt_shapes.empty()) info("Input build shapes: model");
-  for (const auto& [name, shape] : o.opt_shapes) info("Input build shape (profile 0): " + shapes_line(o, name));
+  for (const auto& [name, shape] : o.opt_shapes)
+    info("Input build shape (profile 0): " + shapes_line(o, name));
   info("=== Inference Options ===");
   info("Batch: Explicit");
   if (o.shapes.empty()) info("Input inference shapes: model");
-  for (const auto& [name, shape] : o.shapes) info("Input inference shape : " + name + "=" + shape_text(shape));
+  for (const auto& [name, shape] : o.shapes)
+    info("Input inference shape : " + name + "=" + shape_text(shape));
   info(fmt::format("Iterations: {}", o.iterations));
   info(fmt::format("Duration: {}s (+ {}ms warm up)", float_text(o.duration_s), float_text(o.warm_up_ms)));
   info("Inference Streams: 1");
@@ -88,9 +91,10 @@ void print_trace(const Measurement& m, size_t average_runs) {
     if (lines > 400 && i == 200) info(fmt::format("... Omitting {} lines", lines - 400));
     if (lines > 400 && i >= 200 && i + 200 < lines) continue;
     const auto first = m.run_ms.begin() + static_cast<ptrdiff_t>(i * average_runs);
-    const double mean = std::accumulate(first, first + static_cast<ptrdiff_t>(average_runs), 0.0) / static_cast<double>(average_runs);
-    info(fmt::format("Average on {} runs - GPU latency: {} ms - Host latency: {} ms (enqueue {} ms)", average_runs, float_text(mean),
-                     float_text(mean), float_text(mean)));
+    const double mean = std::accumulate(first, first + static_cast<ptrdiff_t>(average_runs), 0.0) /
+                        static_cast<double>(average_runs);
+    info(fmt::format("Average on {} runs - GPU latency: {} ms - Host latency: {} ms (enqueue {} ms)",
+                     average_runs, float_text(mean), float_text(mean), float_text(mean)));
   }
   info("");
 }
@@ -109,10 +113,13 @@ void print_summary(const Measurement& m, const Options& o) {
   info("Total Host Walltime: " + float_text(m.walltime_ms / 1000) + " s");
   info("Total GPU Compute Time: " + float_text(s.mean * static_cast<double>(s.runs) / 1000) + " s");
   if (s.mean > 0 && s.stddev / s.mean > 0.025)
-    warning("* GPU compute time is unstable, with coefficient of variance = " + float_text(100 * s.stddev / s.mean) + "%.");
+    warning("* GPU compute time is unstable, with coefficient of variance = " +
+            float_text(100 * s.stddev / s.mean) + "%.");
   info("Explanations of the performance metrics are printed in the verbose logs.");
-  verbose("This engine ran on the CPU: \"GPU\" times are those of the CPU, inputs and outputs are used where they lie, so "
-          "H2D and D2H are 0 and the enqueue time is the whole run.");
+  verbose(
+      "This engine ran on the CPU: \"GPU\" times are those of the CPU, inputs and outputs are used where "
+      "they lie, so "
+      "H2D and D2H are 0 and the enqueue time is the whole run.");
   info("");
 }
 

@@ -1,4 +1,5 @@
-// trtexec's command line: the flags, shapes rules, output and exit codes that scripts know (0 passed, 1 anything else).
+// trtexec's command line: the flags, shapes rules, output and exit codes that scripts know (0 passed, 1
+// anything else).
 #pragma once
 
 namespace hone {

@@ -10,9 +10,9 @@
 namespace hone::yolo {
 
 struct Arguments {
-  std::string task, mode;                       // empty: not given
-  std::map<std::string, PythonValue> values;    // typed keys alone, checked against their kind
-  std::vector<std::string> warnings;            // lines to show
+  std::string task, mode;                     // empty: not given
+  std::map<std::string, PythonValue> values;  // typed keys alone, checked against their kind
+  std::vector<std::string> warnings;          // lines to show
   bool help = false, version = false;
 
   bool has(const std::string& key) const { return values.contains(key); }
@@ -23,7 +23,8 @@ struct Arguments {
   std::vector<int64_t> integers(const std::string& key) const;
 };
 
-// Errors carry Python's name of the exception first, as scripts see it: "SyntaxError: 'formt' is not a valid …".
+// Errors carry Python's name of the exception first, as scripts see it: "SyntaxError: 'formt' is not a valid
+// …".
 Result<Arguments> parse_arguments(const std::vector<std::string>& words);
 
 }  // namespace hone::yolo

@@ -21,7 +21,8 @@ Result<fs::path> run_folder(const Arguments& a) {
   fs::path base = fs::path("runs") / "detect";
   if (!project.empty()) base = fs::path(project).is_absolute() ? fs::path(project) : base / project;
   fs::path folder = base / name;
-  for (int i = 2; !a.flag("exist_ok", false) && fs::exists(folder); ++i) folder = base / (name + "-" + std::to_string(i));
+  for (int i = 2; !a.flag("exist_ok", false) && fs::exists(folder); ++i)
+    folder = base / (name + "-" + std::to_string(i));
   HONE_TRY(make_folder(folder));
   return folder;
 }
@@ -29,11 +30,13 @@ Result<fs::path> run_folder(const Arguments& a) {
 // "cls cx cy w h [conf]", normalised to the picture, six significant digits.
 Result<> write_labels(const fs::path& folder, const PictureResult& result, bool with_score) {
   if (result.detections.boxes.empty()) return {};
-  const auto w = static_cast<float>(result.detections.image_width_px), h = static_cast<float>(result.detections.image_height_px);
+  const auto w = static_cast<float>(result.detections.image_width_px),
+             h = static_cast<float>(result.detections.image_height_px);
   std::string text;
   for (const auto& d : result.detections.boxes) {
     const auto& [x1, y1, x2, y2] = d.box_xyxy_px;
-    text += fmt::format("{} {:.6g} {:.6g} {:.6g} {:.6g}", d.class_id, (x1 + x2) / 2 / w, (y1 + y2) / 2 / h, (x2 - x1) / w, (y2 - y1) / h);
+    text += fmt::format("{} {:.6g} {:.6g} {:.6g} {:.6g}", d.class_id, (x1 + x2) / 2 / w, (y1 + y2) / 2 / h,
+                        (x2 - x1) / w, (y2 - y1) / h);
     text += with_score ? fmt::format(" {:.6g}\n", d.score) : "\n";
   }
   return write_file(folder / (fs::path(result.image).stem().string() + ".txt"), text);
@@ -43,10 +46,13 @@ Result<> write_labels(const fs::path& folder, const PictureResult& result, bool 
 
 Result<> run_predict(const Arguments& a) {
   const std::string model = a.text("model", "");
-  if (model.empty()) return error(StatusCode::invalid_argument, "ValueError: 'model' is missing: say model=yolov8n.pt");
-  if (!fs::exists(model)) return error(StatusCode::not_found, "FileNotFoundError: '" + model + "' does not exist");
+  if (model.empty())
+    return error(StatusCode::invalid_argument, "ValueError: 'model' is missing: say model=yolov8n.pt");
+  if (!fs::exists(model))
+    return error(StatusCode::not_found, "FileNotFoundError: '" + model + "' does not exist");
   const std::string source = a.text("source", "");
-  if (source.empty()) return error(StatusCode::invalid_argument, "ValueError: 'source' is missing: say source=bus.jpg");
+  if (source.empty())
+    return error(StatusCode::invalid_argument, "ValueError: 'source' is missing: say source=bus.jpg");
 
   DetectionRequest request;
   request.sources = {source};
@@ -59,7 +65,8 @@ Result<> run_predict(const Arguments& a) {
   for (const int64_t c : a.integers("classes")) o.classes.push_back(static_cast<int>(c));
   HONE_ASSIGN(const ModelKind kind, model_kind(model));
   ShapeRequest shapes;
-  if (const auto size = a.integers("imgsz"); !size.empty() && size.size() <= 2) shapes.imgsz = o.imgsz = {size[0], size.back()};
+  if (const auto size = a.integers("imgsz"); !size.empty() && size.size() <= 2)
+    shapes.imgsz = o.imgsz = {size[0], size.back()};
   BuildOptions build_options;
   build_options.level = 0;
   fmt::print("hone {} 🚀 CPU ({})\n", HONE_VERSION, cpu_features().model);
@@ -77,9 +84,11 @@ Result<> run_predict(const Arguments& a) {
     request.saved_name = [](const fs::path& picture) { return picture.stem().string() + ".jpg"; };
   }
   size_t labels = 0;
-  request.done = [&](size_t index, size_t count, const PictureResult& result, const auto& names, const DetectTimes& times) -> Result<> {
+  request.done = [&](size_t index, size_t count, const PictureResult& result, const auto& names,
+                     const DetectTimes& times) -> Result<> {
     if (a.flag("verbose", true))
-      fmt::print("{}\n", progress_line(index, count, fs::absolute(result.image), result.detections, names, times.input_shape, times.inference_ms));
+      fmt::print("{}\n", progress_line(index, count, fs::absolute(result.image), result.detections, names,
+                                       times.input_shape, times.inference_ms));
     if (!save_txt) return {};
     labels += !result.detections.boxes.empty();
     return write_labels(folder / "labels", result, a.flag("save_conf", false));
@@ -88,10 +97,11 @@ Result<> run_predict(const Arguments& a) {
   const auto n = static_cast<double>(s.results.size());
   std::string shape;
   for (const int64_t d : s.total.input_shape) shape += (shape.empty() ? "" : ", ") + std::to_string(d);
-  fmt::print("Speed: {:.1f}ms preprocess, {:.1f}ms inference, {:.1f}ms postprocess per image at shape ({})\n", s.total.preprocess_ms / n,
-             s.total.inference_ms / n, s.total.postprocess_ms / n, shape);
+  fmt::print("Speed: {:.1f}ms preprocess, {:.1f}ms inference, {:.1f}ms postprocess per image at shape ({})\n",
+             s.total.preprocess_ms / n, s.total.inference_ms / n, s.total.postprocess_ms / n, shape);
   if (!folder.empty()) fmt::print("Results saved to {}\n", folder.string());
-  if (save_txt) fmt::print("{} label{} saved to {}\n", labels, labels == 1 ? "" : "s", (folder / "labels").string());
+  if (save_txt)
+    fmt::print("{} label{} saved to {}\n", labels, labels == 1 ? "" : "s", (folder / "labels").string());
   return {};
 }
 

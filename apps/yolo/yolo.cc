@@ -10,7 +10,8 @@
 namespace hone {
 namespace {
 
-constexpr const char* kHelp = R"(yolo TASK MODE key=value …        (hone's front door for Ultralytics' command lines)
+constexpr const char* kHelp =
+    R"(yolo TASK MODE key=value …        (hone's front door for Ultralytics' command lines)
 
   yolo export model=yolov8m.pt format=onnx simplify=True dynamic=True batch=4 imgsz=1280 half=True
   yolo export model=yolov8m.pt format=engine imgsz=736,1280 batch=4 dynamic=True
@@ -35,10 +36,15 @@ int yolo_main(int argc, char** argv) {
   } else {
     for (const auto& line : arguments->warnings) std::printf("WARNING ⚠️ %s\n", line.c_str());
     if (!arguments->flag("verbose", true)) set_log_level(LogLevel::warning);
-    if (arguments->mode == "export") done = yolo::run_export(*arguments);
-    else if (arguments->mode == "predict") done = yolo::run_predict(*arguments);
-    else if (arguments->mode.empty()) done = error(StatusCode::invalid_argument, "'mode' is missing: hone has the modes export and predict");
-    else done = error(StatusCode::unsupported, "mode '" + arguments->mode + "' is not available in this hone: use export or predict");
+    if (arguments->mode == "export")
+      done = yolo::run_export(*arguments);
+    else if (arguments->mode == "predict")
+      done = yolo::run_predict(*arguments);
+    else if (arguments->mode.empty())
+      done = error(StatusCode::invalid_argument, "'mode' is missing: hone has the modes export and predict");
+    else
+      done = error(StatusCode::unsupported,
+                   "mode '" + arguments->mode + "' is not available in this hone: use export or predict");
   }
   if (done) return 0;
   std::fflush(stdout);

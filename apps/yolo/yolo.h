@@ -1,4 +1,5 @@
-// The `yolo` command line people already have: `yolo export model=… format=onnx`, `yolo predict model=… source=…`.
+// The `yolo` command line people already have: `yolo export model=… format=onnx`, `yolo predict model=…
+// source=…`.
 #pragma once
 
 namespace hone {

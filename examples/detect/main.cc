@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   for (const auto& box : found->boxes) {
     const auto& [x1, y1, x2, y2] = box.box_xyxy_px;
     const auto id = static_cast<size_t>(box.class_id);
-    std::printf("%s %.3f  %.1f %.1f %.1f %.1f\n", id < names.size() ? names[id].c_str() : "?", box.score, x1, y1, x2, y2);
+    std::printf("%s %.3f  %.1f %.1f %.1f %.1f\n", id < names.size() ? names[id].c_str() : "?", box.score, x1,
+                y1, x2, y2);
   }
 }

@@ -13,31 +13,36 @@
 namespace hone {
 
 struct BuildOptions {
-  std::vector<Profile> profiles;              // none: static inputs as they are; a dynamic input needs one
-  std::vector<std::string> precisions = {"f32"};   // what kernels may compute in: "f32", "bf16", …
+  std::vector<Profile> profiles;  // none: static inputs as they are; a dynamic input needs one
+  std::vector<std::string> precisions = {"f32"};  // what kernels may compute in: "f32", "bf16", …
   std::vector<std::string> targets = {"cpu"};
   int level = 3;                              // 0: cost model alone … 5: every legal kernel is timed
   std::chrono::milliseconds deadline{60000};  // for tuning
   size_t memory_limit_bytes = 0;              // 0: none
   std::filesystem::path timing_cache;         // empty: none
   size_t thread_count = 0;
-  std::string dump_stage;                     // "import", a pass's name, "bound", "plan"; see dump
+  std::string dump_stage;  // "import", a pass's name, "bound", "plan"; see dump
   std::function<void(const std::string& stage, const std::string& text)> dump;
-  std::function<void(const std::string& stage, double done)> progress;   // done: 0..1
+  std::function<void(const std::string& stage, double done)> progress;  // done: 0..1
 };
 
-struct StageTime { std::string stage; double ms = 0; };
+struct StageTime {
+  std::string stage;
+  double ms = 0;
+};
 
 struct BuildReport {
   std::vector<StageTime> stages;
   size_t engine_bytes = 0, weight_bytes = 0, packed_bytes = 0, arena_bytes = 0;
   size_t timed_candidates = 0, timing_cache_hits = 0;
-  std::vector<std::string> notes;             // what was skipped and why
+  std::vector<std::string> notes;  // what was skipped and why
 };
 
 // `model` is a .pt, an .onnx or an .engine. Writes `engine_path` whole or not at all.
-Result<BuildReport> build(const std::filesystem::path& model, const std::filesystem::path& engine_path, const BuildOptions& options);
+Result<BuildReport> build(const std::filesystem::path& model, const std::filesystem::path& engine_path,
+                          const BuildOptions& options);
 // The same without a file: the engine in memory.
-Result<std::shared_ptr<const Engine>> build(const std::filesystem::path& model, const BuildOptions& options, BuildReport* report = nullptr);
+Result<std::shared_ptr<const Engine>> build(const std::filesystem::path& model, const BuildOptions& options,
+                                            BuildReport* report = nullptr);
 
 }  // namespace hone

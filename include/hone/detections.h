@@ -9,7 +9,7 @@
 namespace hone {
 
 struct Detection {
-  std::array<float, 4> box_xyxy_px = {};   // x1, y1, x2, y2 in pixels of the original picture
+  std::array<float, 4> box_xyxy_px = {};  // x1, y1, x2, y2 in pixels of the original picture
   float score = 0;
   int class_id = 0;
 };

@@ -16,12 +16,13 @@
 namespace hone {
 
 struct DetectorOptions {
-  Shape imgsz;                 // {height, width}; empty: the model's own
-  bool rect = true;            // pad to the next multiple of the stride instead of to imgsz, where the engine is dynamic
+  Shape imgsz;  // {height, width}; empty: the model's own
+  bool rect =
+      true;  // pad to the next multiple of the stride instead of to imgsz, where the engine is dynamic
   float conf = 0.25f, iou = 0.7f;
   int max_det = 300;
   bool agnostic = false;
-  std::vector<int> classes;    // empty: all
+  std::vector<int> classes;  // empty: all
   std::string device = "cpu";
   size_t thread_count = 0;
 };
@@ -35,7 +36,8 @@ struct DetectTimes {
 // Letterbox, network, decode and NMS. Belongs to one thread at a time.
 class Detector {
  public:
-  static Result<std::unique_ptr<Detector>> create(std::shared_ptr<const Engine> engine, DetectorOptions options = {});
+  static Result<std::unique_ptr<Detector>> create(std::shared_ptr<const Engine> engine,
+                                                  DetectorOptions options = {});
   ~Detector();
 
   Result<Detections> detect(const ImageView& image);

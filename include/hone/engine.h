@@ -21,8 +21,8 @@ namespace hone {
 struct TensorInfo {
   std::string name;
   DType type = DType::f32;
-  Shape shape;                          // -1 where the extent is the caller's choice
-  std::vector<std::string> dim_names;   // "batch", "height", …; may be empty
+  Shape shape;                         // -1 where the extent is the caller's choice
+  std::vector<std::string> dim_names;  // "batch", "height", …; may be empty
 };
 
 // The shapes one input may take, and the one to be fastest at.
@@ -59,34 +59,40 @@ class Engine {
 
 struct ContextOptions {
   std::string device = "cpu";
-  size_t thread_count = 0;        // 0: every core this process may use
-  size_t plan_cache_size = 8;     // plans kept, least recently used dropped
+  size_t thread_count = 0;     // 0: every core this process may use
+  size_t plan_cache_size = 8;  // plans kept, least recently used dropped
 };
 
 // Belongs to one thread at a time.
 class ExecutionContext {
  public:
-  static Result<std::unique_ptr<ExecutionContext>> create(std::shared_ptr<const Engine> engine, ContextOptions options = {});
+  static Result<std::unique_ptr<ExecutionContext>> create(std::shared_ptr<const Engine> engine,
+                                                          ContextOptions options = {});
   ~ExecutionContext();
 
-  // Chooses the shape of a dynamic input. A shape outside every profile is StatusCode::out_of_range. Plans are made (or
-  // taken from the cache) once all inputs have shapes; static inputs have theirs from the start.
+  // Chooses the shape of a dynamic input. A shape outside every profile is StatusCode::out_of_range. Plans
+  // are made (or taken from the cache) once all inputs have shapes; static inputs have theirs from the start.
   Result<> set_input_shape(const std::string& name, const Shape& shape);
   // Concrete once all input shapes are known.
   Result<Shape> tensor_shape(const std::string& name) const;
 
-  // Runs with the current shapes. Dense row-major buffers in host memory of at least the tensor's size; outputs that are
-  // not named are not copied out. Allocates nothing in hone's code after the first run of a shape.
+  // Runs with the current shapes. Dense row-major buffers in host memory of at least the tensor's size;
+  // outputs that are not named are not copied out. Allocates nothing in hone's code after the first run of a
+  // shape.
   Result<> run(const std::map<std::string, const void*>& inputs, const std::map<std::string, void*>& outputs);
   // The same by position, in the order of Engine::inputs() and outputs(); null outputs are skipped.
   Result<> run(std::span<const void* const> inputs, std::span<void* const> outputs);
 
   // Milliseconds of each step of the last run, when profiling was on.
-  struct StepTime { std::string name, kernel; double ms = 0, flops = 0; };
+  struct StepTime {
+    std::string name, kernel;
+    double ms = 0, flops = 0;
+  };
   void set_profiling(bool on);
   std::vector<StepTime> step_times() const;
 
-  // Bytes of arena and workspace held now; milliseconds the newest plan took to make, and to get ready (prepare).
+  // Bytes of arena and workspace held now; milliseconds the newest plan took to make, and to get ready
+  // (prepare).
   size_t memory_bytes() const;
   double planning_ms() const;
   double prepare_ms() const;

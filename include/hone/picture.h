@@ -30,9 +30,9 @@ struct Picture {
 // Decoded pictures larger than this are refused, as are files that claim absurdly many pixels for their size.
 inline constexpr size_t kMaxPictureBytes = size_t{1} << 30;
 
-// JPEG, PNG, WebP, BMP or TIFF, told by content. Pixels are those of OpenCV's imdecode(IMREAD_COLOR): EXIF orientation
-// applied, alpha dropped, 16 bits cut to the high byte, truncated files refused. A JPEG with damaged data that can still be
-// read is, with a warning in the log. Thread safe.
+// JPEG, PNG, WebP, BMP or TIFF, told by content. Pixels are those of OpenCV's imdecode(IMREAD_COLOR): EXIF
+// orientation applied, alpha dropped, 16 bits cut to the high byte, truncated files refused. A JPEG with
+// damaged data that can still be read is, with a warning in the log. Thread safe.
 Result<Picture> decode_picture(std::span<const std::byte> bytes);
 Result<Picture> read_picture(const std::filesystem::path& path);
 

@@ -33,7 +33,8 @@ using Result = std::expected<T, Status>;
 
 // Puts "context: " before the message of a failed result, so that the sentence names the file or node.
 template <class T>
-[[nodiscard]] std::unexpected<Status> error_in(const std::string& context, const std::expected<T, Status>& failed) {
+[[nodiscard]] std::unexpected<Status> error_in(const std::string& context,
+                                               const std::expected<T, Status>& failed) {
   return error(failed.error().code, context + ": " + failed.error().message);
 }
 
@@ -43,15 +44,16 @@ template <class T>
 #define HONE_CONCAT(a, b) HONE_CONCAT_INNER(a, b)
 
 // HONE_TRY(expression): returns the error of a Result<void>, or goes on.
-#define HONE_TRY(...)                                                                    \
-  do {                                                                                   \
-    auto&& hone_try_result = (__VA_ARGS__);                                              \
-    if (!hone_try_result) return std::unexpected(std::move(hone_try_result.error()));    \
+#define HONE_TRY(...)                                                                 \
+  do {                                                                                \
+    auto&& hone_try_result = (__VA_ARGS__);                                           \
+    if (!hone_try_result) return std::unexpected(std::move(hone_try_result.error())); \
   } while (0)
 
 // HONE_ASSIGN(auto x, expression): x is the value of a Result<T>, or the error is returned.
-#define HONE_ASSIGN(declaration, ...) HONE_ASSIGN_INNER(HONE_CONCAT(hone_result_, __LINE__), declaration, __VA_ARGS__)
-#define HONE_ASSIGN_INNER(name, declaration, ...)               \
-  auto name = (__VA_ARGS__);                                    \
-  if (!name) return std::unexpected(std::move(name.error()));   \
+#define HONE_ASSIGN(declaration, ...) \
+  HONE_ASSIGN_INNER(HONE_CONCAT(hone_result_, __LINE__), declaration, __VA_ARGS__)
+#define HONE_ASSIGN_INNER(name, declaration, ...)             \
+  auto name = (__VA_ARGS__);                                  \
+  if (!name) return std::unexpected(std::move(name.error())); \
   declaration = std::move(*name)

@@ -13,11 +13,24 @@
 namespace hone {
 
 enum class DType : uint8_t {
-  f32 = 0, f16 = 1, bf16 = 2, f64 = 3,
-  i8 = 4, u8 = 5, i16 = 6, u16 = 7, i32 = 8, u32 = 9, i64 = 10, u64 = 11,
+  f32 = 0,
+  f16 = 1,
+  bf16 = 2,
+  f64 = 3,
+  i8 = 4,
+  u8 = 5,
+  i16 = 6,
+  u16 = 7,
+  i32 = 8,
+  u32 = 9,
+  i64 = 10,
+  u64 = 11,
   boolean = 12,  // one byte, 0 or 1
-  f8e4m3 = 13, f8e5m2 = 14, i4 = 15, u4 = 16,
-  string = 17,   // kept in the graph, no kernel takes it
+  f8e4m3 = 13,
+  f8e5m2 = 14,
+  i4 = 15,
+  u4 = 16,
+  string = 17,  // kept in the graph, no kernel takes it
 };
 
 // "f32", "i64", "bool", …

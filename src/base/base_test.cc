@@ -21,7 +21,8 @@ std::filesystem::path scratch(const std::string& name) {
 
 TEST(Shape, TextComesBackAsItWas) {
   for (const std::string text : {"1x3x640x640", "7", "0x4"}) EXPECT_EQ(shape_text(*parse_shape(text)), text);
-  for (const std::string text : {"", "x", "1x", "1xx2", "-1x3", "1,3", "99999999999999999999"}) EXPECT_FALSE(parse_shape(text)) << text;
+  for (const std::string text : {"", "x", "1x", "1xx2", "-1x3", "1,3", "99999999999999999999"})
+    EXPECT_FALSE(parse_shape(text)) << text;
 }
 
 TEST(Shape, HugeExtentsAreRefusedNotWrapped) {
@@ -41,7 +42,8 @@ TEST(File, AWriterThatStopsLeavesTheOldFile) {
   }
   EXPECT_EQ(*read_text_file(path), "old");
   for (const auto& entry : std::filesystem::directory_iterator(path.parent_path()))
-    EXPECT_FALSE(entry.path().string().starts_with(path.string() + ".")) << entry.path() << " was left behind";
+    EXPECT_FALSE(entry.path().string().starts_with(path.string() + "."))
+        << entry.path() << " was left behind";
 }
 
 TEST(File, AMissingFileIsNamed) {
@@ -60,8 +62,10 @@ TEST(File, AFullDiskIsAnErrorAndLeavesNothing) {
 TEST(Float16, EveryHalfComesBackAsItWas) {
   for (uint32_t bits = 0; bits < 0x10000; ++bits) {
     const float value = f16_to_f32(static_cast<uint16_t>(bits));
-    if (std::isnan(value)) EXPECT_TRUE(std::isnan(f16_to_f32(f32_to_f16(value))));
-    else EXPECT_EQ(f32_to_f16(value), bits);
+    if (std::isnan(value))
+      EXPECT_TRUE(std::isnan(f16_to_f32(f32_to_f16(value))));
+    else
+      EXPECT_EQ(f32_to_f16(value), bits);
   }
 }
 

@@ -7,17 +7,17 @@
 namespace hone {
 
 struct CpuFeatures {
-  bool avx2_fma = false;     // AVX2, FMA and F16C together
+  bool avx2_fma = false;  // AVX2, FMA and F16C together
   bool f16c = false;
-  bool avx512 = false;       // F, BW, DQ, VL
+  bool avx512 = false;  // F, BW, DQ, VL
   bool avx512_vnni = false;
   bool avx512_bf16 = false;
   bool avx512_fp16 = false;
-  bool amx_bf16 = false;     // and the kernel lets us use the tiles
+  bool amx_bf16 = false;  // and the kernel lets us use the tiles
   bool amx_int8 = false;
   bool neon = false;
   size_t l1d_bytes = 32 << 10, l2_bytes = 512 << 10, l3_bytes = 8 << 20;
-  std::string model;         // "AMD EPYC …"
+  std::string model;  // "AMD EPYC …"
 };
 
 // The environment variable HONE_CPU_ISA (baseline, avx2, avx512) lowers what is reported, for tests.

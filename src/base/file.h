@@ -11,8 +11,8 @@
 
 namespace hone {
 
-// A read-only, private mapping of a whole file. Shared ownership keeps it mapped: views into bytes() stay valid
-// as long as somebody holds the pointer. Thread safe. An empty file gives an empty span.
+// A read-only, private mapping of a whole file. Shared ownership keeps it mapped: views into bytes() stay
+// valid as long as somebody holds the pointer. Thread safe. An empty file gives an empty span.
 class MappedFile {
  public:
   static Result<std::shared_ptr<const MappedFile>> open(const std::filesystem::path& path);

@@ -48,7 +48,8 @@ namespace {
 __attribute__((target("avx,f16c"))) size_t widen_f16c(std::span<const uint16_t> source, float* target) {
   size_t i = 0;
   for (; i + 8 <= source.size(); i += 8)
-    _mm256_storeu_ps(target + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(&source[i]))));
+    _mm256_storeu_ps(target + i,
+                     _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(&source[i]))));
   return i;
 }
 __attribute__((target("avx,f16c"))) size_t narrow_f16c(std::span<const float> source, uint16_t* target) {

@@ -28,8 +28,8 @@ void log(LogLevel level, std::string_view line) {
   if (level > current_level.load()) return;
   const std::scoped_lock lock(sink_mutex);
   if (sink()) return sink()(level, line);
-  std::fprintf(stderr, "%s%.*s\n", level == LogLevel::warning ? "warning: " : "", static_cast<int>(line.size()),
-               line.data());
+  std::fprintf(stderr, "%s%.*s\n", level == LogLevel::warning ? "warning: " : "",
+               static_cast<int>(line.size()), line.data());
 }
 
 }  // namespace hone

@@ -12,11 +12,22 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 
-struct TypeCode { DType type; const char* code; };
-constexpr std::array<TypeCode, 12> kCodes = {{{DType::f32, "<f4"}, {DType::f16, "<f2"}, {DType::f64, "<f8"},
-                                              {DType::i8, "|i1"}, {DType::u8, "|u1"}, {DType::i16, "<i2"},
-                                              {DType::u16, "<u2"}, {DType::i32, "<i4"}, {DType::u32, "<u4"},
-                                              {DType::i64, "<i8"}, {DType::u64, "<u8"}, {DType::boolean, "|b1"}}};
+struct TypeCode {
+  DType type;
+  const char* code;
+};
+constexpr std::array<TypeCode, 12> kCodes = {{{DType::f32, "<f4"},
+                                              {DType::f16, "<f2"},
+                                              {DType::f64, "<f8"},
+                                              {DType::i8, "|i1"},
+                                              {DType::u8, "|u1"},
+                                              {DType::i16, "<i2"},
+                                              {DType::u16, "<u2"},
+                                              {DType::i32, "<i4"},
+                                              {DType::u32, "<u4"},
+                                              {DType::i64, "<i8"},
+                                              {DType::u64, "<u8"},
+                                              {DType::boolean, "|b1"}}};
 
 const PythonValue* find(const PythonValue::Dict& dict, std::string_view key) {
   for (const auto& [k, v] : dict)
@@ -29,8 +40,11 @@ const PythonValue* find(const PythonValue::Dict& dict, std::string_view key) {
 Result<NpyArray> read_npy(const std::filesystem::path& path) {
   HONE_ASSIGN(const auto file, MappedFile::open(path));
   const auto bytes = file->bytes();
-  const auto fail = [&](const std::string& why) { return error(StatusCode::invalid_file, path.string() + ": " + why); };
-  if (bytes.size() < 12 || std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) return fail("this is no .npy file");
+  const auto fail = [&](const std::string& why) {
+    return error(StatusCode::invalid_file, path.string() + ": " + why);
+  };
+  if (bytes.size() < 12 || std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0)
+    return fail("this is no .npy file");
   const bool long_header = std::to_integer<int>(bytes[6]) >= 2;
   uint32_t length = 0;
   std::memcpy(&length, bytes.data() + 8, long_header ? 4 : 2);
@@ -59,7 +73,8 @@ Result<NpyArray> read_npy(const std::filesystem::path& path) {
   HONE_ASSIGN(const size_t size, byte_count(array.type, array.shape));
   const auto data = bytes.subspan(start + length);
   if (data.size() != size)
-    return fail("a " + shape_text(array.shape) + " array of " + *code + " has " + std::to_string(size) + " bytes, the file holds " + std::to_string(data.size()));
+    return fail("a " + shape_text(array.shape) + " array of " + *code + " has " + std::to_string(size) +
+                " bytes, the file holds " + std::to_string(data.size()));
   array.data.assign(data.begin(), data.end());
   return array;
 }
@@ -68,7 +83,9 @@ Result<> write_npy(const std::filesystem::path& path, const ConstTensor& tensor)
   const char* code = nullptr;
   for (const auto& entry : kCodes)
     if (entry.type == tensor.type) code = entry.code;
-  if (!code) return error(StatusCode::unsupported, "numpy has no element type for " + std::string(dtype_name(tensor.type)));
+  if (!code)
+    return error(StatusCode::unsupported,
+                 "numpy has no element type for " + std::string(dtype_name(tensor.type)));
   std::string header = std::string("{'descr': '") + code + "', 'fortran_order': False, 'shape': (";
   for (const int64_t d : tensor.shape) header += std::to_string(d) + ",";
   header += "), }";

@@ -12,7 +12,7 @@ namespace hone {
 struct NpyArray {
   DType type = DType::f32;
   Shape shape;
-  std::vector<std::byte> data;   // row major, little-endian
+  std::vector<std::byte> data;  // row major, little-endian
 };
 
 // Versions 1 to 3; Fortran order, big-endian and structured types are refused in words.

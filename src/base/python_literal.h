@@ -1,4 +1,5 @@
-// Python literals as str() writes them: the form of Ultralytics' ONNX metadata ("{0: 'person'}", "[640, 640]", "None").
+// Python literals as str() writes them: the form of Ultralytics' ONNX metadata ("{0: 'person'}", "[640,
+// 640]", "None").
 #pragma once
 
 #include <string>
@@ -18,7 +19,9 @@ struct PythonValue {
   std::variant<std::monostate, bool, int64_t, double, std::string, List, Dict> value;
 
   template <class T>
-  const T* get() const { return std::get_if<T>(&value); }
+  const T* get() const {
+    return std::get_if<T>(&value);
+  }
 };
 
 // Bounded depth and size; trailing text is an error.

@@ -15,7 +15,8 @@ TEST(PythonLiteral, ReadsWhatUltralyticsWrites) {
 }
 
 TEST(PythonLiteral, ReprComesBackAsItWas) {
-  for (const std::string text : {"[640, 640]", "{0: 'a', 1: \"it's\"}", "[]", "{}", "None", "-3", "[1.5, [True]]", "'a\\\\b\\n'"}) {
+  for (const std::string text :
+       {"[640, 640]", "{0: 'a', 1: \"it's\"}", "[]", "{}", "None", "-3", "[1.5, [True]]", "'a\\\\b\\n'"}) {
     const auto value = parse_python_literal(text);
     ASSERT_TRUE(value) << text;
     EXPECT_EQ(python_repr(*value), text);
@@ -23,7 +24,8 @@ TEST(PythonLiteral, ReprComesBackAsItWas) {
 }
 
 TEST(PythonLiteral, HostileTextIsRefused) {
-  for (const std::string text : {"", "[", "[1", "{1: }", "'abc", "'\\x1", "__import__('os')", "1 2", "[1 2]", "{1, 2}"})
+  for (const std::string text :
+       {"", "[", "[1", "{1: }", "'abc", "'\\x1", "__import__('os')", "1 2", "[1 2]", "{1, 2}"})
     EXPECT_FALSE(parse_python_literal(text)) << text;
   EXPECT_FALSE(parse_python_literal(std::string(100000, '[')));
 }

@@ -26,10 +26,10 @@ inline void pause_cpu() {
 
 struct ThreadPool::Shared {
   std::vector<std::thread> threads;
-  std::atomic<uint32_t> epoch{0};      // one more for each run(); the lowest bit of `stopping` is apart
+  std::atomic<uint32_t> epoch{0};  // one more for each run(); the lowest bit of `stopping` is apart
   std::atomic<bool> stopping{false};
   std::atomic<size_t> next{0};
-  std::atomic<uint32_t> busy{0};       // workers that have not yet left the current run
+  std::atomic<uint32_t> busy{0};  // workers that have not yet left the current run
   size_t count = 0;
   Task task = nullptr;
   void* context = nullptr;
@@ -55,7 +55,8 @@ struct ThreadPool::Shared {
 
 ThreadPool::ThreadPool(size_t thread_count) : shared_(std::make_unique<Shared>()) {
   if (thread_count == 0) thread_count = usable_cores();
-  for (size_t i = 1; i < thread_count; ++i) shared_->threads.emplace_back([s = shared_.get()] { s->worker(); });
+  for (size_t i = 1; i < thread_count; ++i)
+    shared_->threads.emplace_back([s = shared_.get()] { s->worker(); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -82,7 +83,8 @@ void ThreadPool::run(size_t count, Task task, void* context) {
   s.epoch.notify_all();
   s.drain();
   for (int spin = 0; spin < kSpins && s.busy.load(std::memory_order_acquire) != 0; ++spin) pause_cpu();
-  for (uint32_t left = s.busy.load(std::memory_order_acquire); left != 0; left = s.busy.load(std::memory_order_acquire))
+  for (uint32_t left = s.busy.load(std::memory_order_acquire); left != 0;
+       left = s.busy.load(std::memory_order_acquire))
     s.busy.wait(left, std::memory_order_acquire);
 }
 

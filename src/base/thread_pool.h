@@ -1,4 +1,5 @@
-// A fixed set of threads for one execution context: run(n, f) calls f(0) … f(n-1) and returns when all are done.
+// A fixed set of threads for one execution context: run(n, f) calls f(0) … f(n-1) and returns when all are
+// done.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,9 @@ class ThreadPool {
   // The same for a callable taking the index.
   template <class F>
   void run(size_t count, F&& function) {
-    run(count, [](void* context, size_t index) { (*static_cast<std::remove_reference_t<F>*>(context))(index); },
+    run(
+        count,
+        [](void* context, size_t index) { (*static_cast<std::remove_reference_t<F>*>(context))(index); },
         const_cast<void*>(static_cast<const void*>(&function)));
   }
   // Splits [0, count) into at most thread_count() contiguous ranges: function(begin, end).

@@ -12,9 +12,24 @@ struct TypeInfo {
   char kind;  // f floating, i integer, b boolean, s string
 };
 constexpr std::array<TypeInfo, 18> kTypes = {{
-    {"f32", 32, 'f'}, {"f16", 16, 'f'}, {"bf16", 16, 'f'}, {"f64", 64, 'f'}, {"i8", 8, 'i'}, {"u8", 8, 'i'},
-    {"i16", 16, 'i'}, {"u16", 16, 'i'}, {"i32", 32, 'i'}, {"u32", 32, 'i'}, {"i64", 64, 'i'}, {"u64", 64, 'i'},
-    {"bool", 8, 'b'}, {"f8e4m3", 8, 'f'}, {"f8e5m2", 8, 'f'}, {"i4", 4, 'i'}, {"u4", 4, 'i'}, {"string", 0, 's'},
+    {"f32", 32, 'f'},
+    {"f16", 16, 'f'},
+    {"bf16", 16, 'f'},
+    {"f64", 64, 'f'},
+    {"i8", 8, 'i'},
+    {"u8", 8, 'i'},
+    {"i16", 16, 'i'},
+    {"u16", 16, 'i'},
+    {"i32", 32, 'i'},
+    {"u32", 32, 'i'},
+    {"i64", 64, 'i'},
+    {"u64", 64, 'i'},
+    {"bool", 8, 'b'},
+    {"f8e4m3", 8, 'f'},
+    {"f8e5m2", 8, 'f'},
+    {"i4", 4, 'i'},
+    {"u4", 4, 'i'},
+    {"string", 0, 's'},
 }};
 const TypeInfo& info(DType type) { return kTypes[static_cast<size_t>(type) % kTypes.size()]; }
 
@@ -42,7 +57,10 @@ Result<int64_t> element_count(std::span<const int64_t> shape) {
   bool empty = false;
   for (int64_t d : shape) {
     if (d < 0) return error(StatusCode::invalid_argument, "shape " + shape_text(shape) + " is not concrete");
-    if (d == 0) { empty = true; continue; }
+    if (d == 0) {
+      empty = true;
+      continue;
+    }
     if (count > kMaxElements / d)
       return error(StatusCode::resource, "a tensor of shape " + shape_text(shape) + " is too large");
     count *= d;

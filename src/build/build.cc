@@ -17,7 +17,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 
 // Stages report when they begin and leave their time in the report.
 class Stages {
@@ -55,32 +57,37 @@ Result<> check_stage_name(const std::string& stage) {
   if (stage.empty() || std::find(known.begin(), known.end(), stage) != known.end()) return {};
   std::string list;
   for (const auto& name : known) list += (list.empty() ? "" : ", ") + name;
-  return error(StatusCode::invalid_argument, "there is no stage '" + stage + "' to dump; the stages are " + list);
+  return error(StatusCode::invalid_argument,
+               "there is no stage '" + stage + "' to dump; the stages are " + list);
 }
 
 // Every dynamic input has a range, min <= opt <= max, and fixed extents agree.
 Result<> check_profile(const EngineData& engine, const Profile& profile) {
   for (const auto& [name, range] : profile) {
-    const auto found = std::find_if(engine.inputs.begin(), engine.inputs.end(), [&](const auto& i) { return i.name == name; });
+    const auto found = std::find_if(engine.inputs.begin(), engine.inputs.end(),
+                                    [&](const auto& i) { return i.name == name; });
     if (found == engine.inputs.end()) {
       std::string inputs;
       for (const auto& input : engine.inputs) inputs += (inputs.empty() ? "" : ", ") + input.name;
-      return error(StatusCode::invalid_argument, "the model has no input '" + name + "'; its inputs are: " + inputs);
+      return error(StatusCode::invalid_argument,
+                   "the model has no input '" + name + "'; its inputs are: " + inputs);
     }
     for (const Shape* shape : {&range.min, &range.opt, &range.max}) {
       bool fits = shape->size() == found->shape.size() && is_concrete(*shape);
       for (size_t i = 0; fits && i < shape->size(); ++i)
-        fits = (found->shape[i] < 0 || found->shape[i] == (*shape)[i]) && range.min[i] <= range.opt[i] && range.opt[i] <= range.max[i];
+        fits = (found->shape[i] < 0 || found->shape[i] == (*shape)[i]) && range.min[i] <= range.opt[i] &&
+               range.opt[i] <= range.max[i];
       if (!fits)
         return error(StatusCode::invalid_argument,
-                     "profile of input '" + name + "': min " + shape_text(range.min) + ", opt " + shape_text(range.opt) +
-                         ", max " + shape_text(range.max) + " do not fit the model's " + shape_text(found->shape) +
-                         " with min <= opt <= max");
+                     "profile of input '" + name + "': min " + shape_text(range.min) + ", opt " +
+                         shape_text(range.opt) + ", max " + shape_text(range.max) +
+                         " do not fit the model's " + shape_text(found->shape) + " with min <= opt <= max");
     }
   }
   for (const auto& input : engine.inputs)
     if (!is_concrete(input.shape) && !profile.contains(input.name))
-      return error(StatusCode::invalid_argument, "input '" + input.name + "' has the shape " + shape_text(input.shape) +
+      return error(StatusCode::invalid_argument, "input '" + input.name + "' has the shape " +
+                                                     shape_text(input.shape) +
                                                      ": say which sizes it may take (--min, --opt, --max)");
   return {};
 }
@@ -104,8 +111,8 @@ Result<> pack_weights(const Plan& plan, size_t thread_count, EngineData& engine)
 }
 
 // Chooses kernels at a profile's opt shape by measurement, then plans min, opt and max with them.
-Result<> tune(EngineData& engine, const Profile& profile, Device& device, const TacticOptions& tactics, Stages& stages,
-              const BuildOptions& options, BuildReport& report, DeviceTuning& tuning) {
+Result<> tune(EngineData& engine, const Profile& profile, Device& device, const TacticOptions& tactics,
+              Stages& stages, const BuildOptions& options, BuildReport& report, DeviceTuning& tuning) {
   const Evaluator evaluate = reference_evaluator();
   Graph bound = engine.portable;
   HONE_TRY(bind_shapes(bound, shapes_of(profile, &ShapeRange::opt), evaluate));
@@ -115,8 +122,8 @@ Result<> tune(EngineData& engine, const Profile& profile, Device& device, const 
   stages.begin("choose kernels", 0.3);
   HONE_ASSIGN(Choices choices, choose(bound, device, tactics));
   for (const auto& [node, choice] : choices.by_node)
-    report.timed_candidates += static_cast<size_t>(
-        std::count_if(choice.candidates.begin(), choice.candidates.end(), [](const auto& c) { return c.ms >= 0; }));
+    report.timed_candidates += static_cast<size_t>(std::count_if(
+        choice.candidates.begin(), choice.candidates.end(), [](const auto& c) { return c.ms >= 0; }));
 
   stages.begin("plan and pack", 0.8);
   const PlanOptions plan_options{.thread_count = tactics.thread_count};
@@ -127,7 +134,8 @@ Result<> tune(EngineData& engine, const Profile& profile, Device& device, const 
   for (const auto which : {&ShapeRange::min, &ShapeRange::max}) {
     const InputShapes shapes = shapes_of(profile, which);
     if (shapes == shapes_of(profile, &ShapeRange::opt)) continue;
-    HONE_ASSIGN(const Plan edge, specialise(engine.portable, shapes, device, &choices, evaluate, plan_options));
+    HONE_ASSIGN(const Plan edge,
+                specialise(engine.portable, shapes, device, &choices, evaluate, plan_options));
     report.arena_bytes = std::max(report.arena_bytes, edge.arena_bytes);
     HONE_TRY(pack_weights(edge, tactics.thread_count, engine));
   }
@@ -135,18 +143,23 @@ Result<> tune(EngineData& engine, const Profile& profile, Device& device, const 
   return {};
 }
 
-Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& model, const BuildOptions& options,
-                                               BuildReport& report, Stages& stages) {
+Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& model,
+                                               const BuildOptions& options, BuildReport& report,
+                                               Stages& stages) {
   HONE_TRY(check_stage_name(options.dump_stage));
   for (const auto& target : options.targets)
     if (target != "cpu")
-      return error(StatusCode::unsupported, "target '" + target + "' is not available in this hone: it builds for cpu");
+      return error(StatusCode::unsupported,
+                   "target '" + target + "' is not available in this hone: it builds for cpu");
   for (const auto& precision : options.precisions)
     if (precision != "f32" && precision != "f16" && precision != "bf16" && precision != "tf32")
-      return error(StatusCode::unsupported, "precision '" + precision + "' is not available in this hone: use f32, f16 or bf16");
+      return error(StatusCode::unsupported,
+                   "precision '" + precision + "' is not available in this hone: use f32, f16 or bf16");
 
   for (const auto& precision : options.precisions)
-    if (precision != "f32") report.notes.push_back(precision + " was allowed, but no kernel of this hone computes in it on a CPU: f32 is used");
+    if (precision != "f32")
+      report.notes.push_back(precision +
+                             " was allowed, but no kernel of this hone computes in it on a CPU: f32 is used");
 
   stages.begin("import", 0);
   auto engine = std::make_shared<EngineData>();
@@ -155,7 +168,7 @@ Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& mode
 
   stages.begin("optimize", 0.1);
   HONE_TRY(finish_engine_data(*engine));
-  if (options.dump) {   // once more, watched
+  if (options.dump) {  // once more, watched
     Graph watched = engine->source;
     promote_to_f32(watched, true);
     HONE_TRY(run_passes(watched, PassStage::portable, {reference_evaluator(), stages.observer()}));
@@ -190,7 +203,8 @@ Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& mode
 
 }  // namespace
 
-Result<BuildReport> build(const std::filesystem::path& model, const std::filesystem::path& engine_path, const BuildOptions& options) {
+Result<BuildReport> build(const std::filesystem::path& model, const std::filesystem::path& engine_path,
+                          const BuildOptions& options) {
   BuildReport report;
   Stages stages(options, report);
   HONE_ASSIGN(const auto engine, build_data(model, options, report, stages));
@@ -200,7 +214,8 @@ Result<BuildReport> build(const std::filesystem::path& model, const std::filesys
   return report;
 }
 
-Result<std::shared_ptr<const Engine>> build(const std::filesystem::path& model, const BuildOptions& options, BuildReport* report) {
+Result<std::shared_ptr<const Engine>> build(const std::filesystem::path& model, const BuildOptions& options,
+                                            BuildReport* report) {
   BuildReport own;
   BuildReport& used = report ? *report : own;
   Stages stages(options, used);

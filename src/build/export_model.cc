@@ -32,8 +32,9 @@ Shape checked_imgsz(const Graph& graph, const Shape& wanted, std::string& note) 
   Shape size = wanted;
   for (int64_t& side : size) side = std::max(stride, (side + stride - 1) / stride * stride);
   if (size != wanted)
-    note = "imgsz=[" + std::to_string(wanted[0]) + ", " + std::to_string(wanted[1]) + "] must be multiple of max stride " +
-           std::to_string(stride) + ", updating to [" + std::to_string(size[0]) + ", " + std::to_string(size[1]) + "]";
+    note = "imgsz=[" + std::to_string(wanted[0]) + ", " + std::to_string(wanted[1]) +
+           "] must be multiple of max stride " + std::to_string(stride) + ", updating to [" +
+           std::to_string(size[0]) + ", " + std::to_string(size[1]) + "]";
   return size;
 }
 
@@ -44,7 +45,8 @@ Result<> describe(const Graph& graph, ExportReport& report) {
   HONE_TRY(run_passes(bound, PassStage::portable, {reference_evaluator(), {}}));
   report.layers = bound.nodes.size();
   for (const auto& value : bound.values)
-    if (value.constant && is_floating(value.desc.type)) report.parameters += static_cast<size_t>(element_count(value.desc.shape).value_or(0));
+    if (value.constant && is_floating(value.desc.type))
+      report.parameters += static_cast<size_t>(element_count(value.desc.shape).value_or(0));
   InputShapes shapes;
   if (!bound.inputs.empty()) shapes[bound.value(bound.inputs[0]).name] = report.input;
   HONE_TRY(bind_shapes(bound, shapes, reference_evaluator()));
@@ -53,10 +55,11 @@ Result<> describe(const Graph& graph, ExportReport& report) {
   return {};
 }
 
-Result<> export_engine(const std::filesystem::path& model, const ExportRequest& request, const OnnxExportOptions& onnx, ExportReport& report) {
+Result<> export_engine(const std::filesystem::path& model, const ExportRequest& request,
+                       const OnnxExportOptions& onnx, ExportReport& report) {
   BuildOptions options;
   const Shape& opt = report.input;
-  if (request.dynamic) {   // Ultralytics' profile: from one stride to twice the size
+  if (request.dynamic) {  // Ultralytics' profile: from one stride to twice the size
     options.profiles = {{{"images", {{1, opt[1], 32, 32}, opt, {opt[0], opt[1], 2 * opt[2], 2 * opt[3]}}}}};
   } else {
     options.profiles = {{{"images", {opt, opt, opt}}}};
@@ -74,15 +77,18 @@ Result<ExportReport> export_model(const std::filesystem::path& model, const Expo
   const auto start = Clock::now();
   HONE_ASSIGN(const ModelKind kind, model_kind(model));
   if (kind == ModelKind::engine)
-    return error(StatusCode::invalid_argument, "TypeError: " + model.string() + " is an engine already: export takes a .pt");
+    return error(StatusCode::invalid_argument,
+                 "TypeError: " + model.string() + " is an engine already: export takes a .pt");
   HONE_ASSIGN(const Graph graph, import_model(model));
   if (graph.inputs.size() != 1 || graph.desc(graph.inputs[0]).shape.size() != 4)
-    return error(StatusCode::unsupported, model.string() + " does not take one picture: export handles detectors");
+    return error(StatusCode::unsupported,
+                 model.string() + " does not take one picture: export handles detectors");
 
   ExportReport report;
   ShapeRequest shapes{.imgsz = request.imgsz, .batch = request.batch, .dynamic = false};
   const Value& input = graph.value(graph.inputs[0]);
-  HONE_ASSIGN(const Profile profile, profile_for({{input.name, input.desc.type, input.desc.shape, {}}}, graph.metadata, shapes));
+  HONE_ASSIGN(const Profile profile,
+              profile_for({{input.name, input.desc.type, input.desc.shape, {}}}, graph.metadata, shapes));
   report.input = profile.empty() ? input.desc.shape : profile.at(input.name).opt;
   const Shape size = checked_imgsz(graph, {report.input[2], report.input[3]}, report.note);
   if (!profile.empty()) report.input = {report.input[0], report.input[1], size[0], size[1]};
@@ -90,9 +96,15 @@ Result<ExportReport> export_model(const std::filesystem::path& model, const Expo
   const auto task = graph.metadata.find("task");
   report.task = task == graph.metadata.end() ? "detect" : task->second;
 
-  OnnxExportOptions onnx{.batch = report.input[0], .height = report.input[2], .width = report.input[3], .dynamic = request.dynamic,
-                         .simplify = request.simplify, .opset = request.opset, .evaluate = reference_evaluator()};
-  if (request.half) onnx.half = request.gpu ? OnnxExportOptions::Half::gpu_form : OnnxExportOptions::Half::cpu_form;
+  OnnxExportOptions onnx{.batch = report.input[0],
+                         .height = report.input[2],
+                         .width = report.input[3],
+                         .dynamic = request.dynamic,
+                         .simplify = request.simplify,
+                         .opset = request.opset,
+                         .evaluate = reference_evaluator()};
+  if (request.half)
+    onnx.half = request.gpu ? OnnxExportOptions::Half::gpu_form : OnnxExportOptions::Half::cpu_form;
   report.opset = request.opset.value_or(18);
   report.path = request.output;
   if (report.path.empty()) {

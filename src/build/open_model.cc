@@ -20,13 +20,15 @@ Shape metadata_imgsz(const std::map<std::string, std::string>& metadata) {
   const auto* list = parsed->get<PythonValue::List>();
   if (!list || list->empty() || list->size() > 2) return size;
   for (size_t i = 0; i < 2; ++i)
-    if (const auto* extent = (*list)[std::min(i, list->size() - 1)].get<int64_t>(); extent && *extent > 0) size[i] = *extent;
+    if (const auto* extent = (*list)[std::min(i, list->size() - 1)].get<int64_t>(); extent && *extent > 0)
+      size[i] = *extent;
   return size;
 }
 
 int64_t metadata_stride(const std::map<std::string, std::string>& metadata) {
   const auto found = metadata.find("stride");
-  const auto parsed = found == metadata.end() ? PythonValue{} : parse_python_literal(found->second).value_or(PythonValue{});
+  const auto parsed =
+      found == metadata.end() ? PythonValue{} : parse_python_literal(found->second).value_or(PythonValue{});
   const auto* stride = parsed.get<int64_t>();
   return stride && *stride > 0 ? *stride : 32;
 }
@@ -36,8 +38,8 @@ bool is_picture(const Shape& shape) { return shape.size() == 4 && shape[1] > 0 &
 
 }  // namespace
 
-Result<Profile> profile_for(const std::vector<TensorInfo>& inputs, const std::map<std::string, std::string>& metadata,
-                            const ShapeRequest& request) {
+Result<Profile> profile_for(const std::vector<TensorInfo>& inputs,
+                            const std::map<std::string, std::string>& metadata, const ShapeRequest& request) {
   Profile profile;
   const Shape size = request.imgsz.empty() ? metadata_imgsz(metadata) : request.imgsz;
   const int64_t stride = metadata_stride(metadata);
@@ -51,22 +53,26 @@ Result<Profile> profile_for(const std::vector<TensorInfo>& inputs, const std::ma
       continue;
     }
     if (!is_picture(input.shape))
-      return error(StatusCode::invalid_argument, "input '" + input.name + "' has the shape " + shape_text(input.shape) +
-                                                     ": say which shape it takes, e.g. " + input.name + ":1x3x640x640");
+      return error(StatusCode::invalid_argument,
+                   "input '" + input.name + "' has the shape " + shape_text(input.shape) +
+                       ": say which shape it takes, e.g. " + input.name + ":1x3x640x640");
     const Shape wanted = {request.batch, input.shape[1], size[0], size[1]};
     const Shape least = {1, input.shape[1], std::min(stride, size[0]), std::min(stride, size[1])};
     ShapeRange range{wanted, wanted, wanted};
     for (size_t i = 0; i < 4; ++i) {
-      if (input.shape[i] >= 0) range.min[i] = range.opt[i] = range.max[i] = input.shape[i];
-      else if (request.dynamic) range.min[i] = least[i];
+      if (input.shape[i] >= 0)
+        range.min[i] = range.opt[i] = range.max[i] = input.shape[i];
+      else if (request.dynamic)
+        range.min[i] = least[i];
     }
     profile[input.name] = std::move(range);
   }
   return profile;
 }
 
-Result<std::shared_ptr<const Engine>> open_model(const std::filesystem::path& path, const ShapeRequest& request,
-                                                 BuildOptions options, BuildReport* report) {
+Result<std::shared_ptr<const Engine>> open_model(const std::filesystem::path& path,
+                                                 const ShapeRequest& request, BuildOptions options,
+                                                 BuildReport* report) {
   HONE_ASSIGN(const ModelKind kind, model_kind(path));
   if (kind == ModelKind::engine) return Engine::open(path);
   if (options.profiles.empty()) {

@@ -6,7 +6,8 @@
 
 namespace hone {
 
-Result<std::vector<ReferenceOutput>> run_as_imported(const Graph& graph, const std::vector<ReferenceInput>& inputs) {
+Result<std::vector<ReferenceOutput>> run_as_imported(const Graph& graph,
+                                                     const std::vector<ReferenceInput>& inputs) {
   Graph bound = graph;
   std::map<std::string, Shape> shapes;
   for (const auto& input : inputs) shapes[input.name] = input.shape;

@@ -46,8 +46,8 @@ Shape base_size(const InputLimits& limits, const Shape& asked, const Shape& of_m
     size[i] = (size[i] + stride - 1) / stride * stride;
     if (limits.shape[2 + i] >= 0) size[i] = limits.shape[2 + i];
   }
-  // The model's own size may lie outside the profile (imgsz 1280 exported, an engine built up to 736x1280): nobody asked for
-  // it, so the nearest size that the engine takes serves.
+  // The model's own size may lie outside the profile (imgsz 1280 exported, an engine built up to 736x1280):
+  // nobody asked for it, so the nearest size that the engine takes serves.
   if (asked.empty() && !limits.ranges.empty() && limits.batch_for(1, size[0], size[1]) == 0)
     for (size_t i = 0; i < 2; ++i)
       size[i] = std::clamp(size[i], limits.ranges[0].min[2 + i], limits.ranges[0].max[2 + i]);

@@ -19,8 +19,8 @@ struct InputLimits {
 };
 
 // The size to letterbox to: what was asked for, the model's own, the profile's favourite, or 640; rounded up
-// to the stride (Ultralytics' check_imgsz). Extents that the engine fixes win; a size that nobody asked for is brought
-// into the profile.
+// to the stride (Ultralytics' check_imgsz). Extents that the engine fixes win; a size that nobody asked for
+// is brought into the profile.
 Shape base_size(const InputLimits& limits, const Shape& asked, const Shape& of_model, int stride);
 
 // One geometry a picture, all with the same height and width. The minimal rectangle is used only where the

@@ -31,7 +31,8 @@ class Device {
   virtual DeviceKind kind() const = 0;
   // "cpu", "cuda:0".
   virtual std::string name() const = 0;
-  // What a timing or a tuned choice is valid for: "cpu/avx2/AMD EPYC 7763/t2", "cuda/sm_90/NVIDIA H200/driver 580".
+  // What a timing or a tuned choice is valid for: "cpu/avx2/AMD EPYC 7763/t2", "cuda/sm_90/NVIDIA H200/driver
+  // 580".
   virtual std::string fingerprint() const = 0;
 
   virtual Result<std::shared_ptr<DeviceBuffer>> allocate(size_t size_bytes) = 0;

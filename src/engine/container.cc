@@ -15,22 +15,22 @@ static_assert(std::endian::native == std::endian::little, "engine files are litt
 
 constexpr std::array<char, 8> kMagic = {'h', 'o', 'n', 'e', '.', 'e', 'n', 'g'};
 constexpr size_t kPage = 4096;
-constexpr size_t kChunk = size_t{1} << 20;   // a section's checksum is the hash of its chunks' hashes
+constexpr size_t kChunk = size_t{1} << 20;  // a section's checksum is the hash of its chunks' hashes
 constexpr uint32_t kMaxSections = 64;
 
 struct Header {
   std::array<char, 8> magic;
   uint32_t version;
   uint32_t section_count;
-  uint64_t total_size;         // from the magic to the end of the file
-  uint64_t json_size;          // of the metadata header that stood before the magic; 0: none
+  uint64_t total_size;  // from the magic to the end of the file
+  uint64_t json_size;   // of the metadata header that stood before the magic; 0: none
   uint64_t json_checksum;
-  uint64_t table_checksum;     // of this header, with this field 0, and the table after it
+  uint64_t table_checksum;  // of this header, with this field 0, and the table after it
 };
 struct TableEntry {
   uint32_t kind;
   uint32_t reserved;
-  uint64_t offset;             // from the magic
+  uint64_t offset;  // from the magic
   uint64_t size;
   uint64_t checksum;
 };
@@ -49,10 +49,11 @@ uint64_t table_checksum(Header header, std::span<const std::byte> table) {
 
 std::optional<size_t> engine_origin(std::span<const std::byte> file) {
   const auto magic_at = [&](size_t at) {
-    return at + sizeof(Header) <= file.size() && std::memcmp(file.data() + at, kMagic.data(), kMagic.size()) == 0;
+    return at + sizeof(Header) <= file.size() &&
+           std::memcmp(file.data() + at, kMagic.data(), kMagic.size()) == 0;
   };
   if (magic_at(0)) return 0;
-  uint32_t length = 0;   // of Ultralytics' header
+  uint32_t length = 0;  // of Ultralytics' header
   if (file.size() < sizeof length) return std::nullopt;
   std::memcpy(&length, file.data(), sizeof length);
   const size_t after = sizeof length + size_t{length};
@@ -68,22 +69,28 @@ Result<std::vector<Section>> read_container(std::span<const std::byte> file) {
   std::memcpy(&header, body.data(), sizeof header);
   if (header.version == 0 || header.version > kEngineFormatVersion)
     return error(StatusCode::unsupported, "the engine has format version " + std::to_string(header.version) +
-                                              ", this hone reads up to " + std::to_string(kEngineFormatVersion) +
+                                              ", this hone reads up to " +
+                                              std::to_string(kEngineFormatVersion) +
                                               ": build it again, or update hone");
   if (header.total_size != body.size())
-    return damaged("it should have " + std::to_string(header.total_size) + " bytes and has " + std::to_string(body.size()));
+    return damaged("it should have " + std::to_string(header.total_size) + " bytes and has " +
+                   std::to_string(body.size()));
   const size_t table_bytes = size_t{header.section_count} * sizeof(TableEntry);
   if (header.section_count > kMaxSections || sizeof header + table_bytes > body.size())
     return damaged("its table of sections is out of bounds");
   const auto table = body.subspan(sizeof header, table_bytes);
-  if (table_checksum(header, table) != header.table_checksum) return damaged("the checksum of its table of sections is wrong");
+  if (table_checksum(header, table) != header.table_checksum)
+    return damaged("the checksum of its table of sections is wrong");
   if (origin > 0 && (header.json_size != origin - sizeof(uint32_t) ||
                      hash_bytes(file.subspan(sizeof(uint32_t), header.json_size)) != header.json_checksum))
     return damaged("the checksum of its metadata header is wrong");
 
   std::vector<TableEntry> entries(header.section_count);
   if (!entries.empty()) std::memcpy(entries.data(), table.data(), table_bytes);
-  struct Chunk { std::span<const std::byte> bytes; uint64_t hash; };
+  struct Chunk {
+    std::span<const std::byte> bytes;
+    uint64_t hash;
+  };
   std::vector<Chunk> chunks;
   std::vector<size_t> first_chunk;
   for (const auto& entry : entries) {
@@ -110,8 +117,8 @@ Result<std::vector<Section>> read_container(std::span<const std::byte> file) {
   return sections;
 }
 
-Result<ContainerWriter> ContainerWriter::create(const std::filesystem::path& path, const std::string& metadata_json,
-                                                size_t section_count) {
+Result<ContainerWriter> ContainerWriter::create(const std::filesystem::path& path,
+                                                const std::string& metadata_json, size_t section_count) {
   std::string json = metadata_json;
   json.append((kPage - (json.size() + sizeof(uint32_t)) % kPage) % kPage, ' ');
   if (json.size() > UINT32_MAX) return error(StatusCode::resource, "the metadata is too large");
@@ -171,11 +178,18 @@ Result<> ContainerWriter::end_section() {
 }
 
 Result<size_t> ContainerWriter::commit() {
-  if (entries_.size() != declared_sections_) return error(StatusCode::internal, "the engine's sections were miscounted");
+  if (entries_.size() != declared_sections_)
+    return error(StatusCode::internal, "the engine's sections were miscounted");
   std::vector<TableEntry> table;
-  for (const auto& e : entries_) table.push_back({static_cast<uint32_t>(e.kind), 0, e.offset, e.size, e.checksum});
-  Header header{kMagic, kEngineFormatVersion, static_cast<uint32_t>(table.size()), file_.size() - origin_,
-                json_size_, json_checksum_, 0};
+  for (const auto& e : entries_)
+    table.push_back({static_cast<uint32_t>(e.kind), 0, e.offset, e.size, e.checksum});
+  Header header{kMagic,
+                kEngineFormatVersion,
+                static_cast<uint32_t>(table.size()),
+                file_.size() - origin_,
+                json_size_,
+                json_checksum_,
+                0};
   header.table_checksum = table_checksum(header, std::as_bytes(std::span(table)));
   HONE_TRY(file_.write_at(origin_, std::as_bytes(std::span(&header, 1))));
   HONE_TRY(file_.write_at(origin_ + sizeof header, std::as_bytes(std::span(table))));

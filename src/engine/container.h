@@ -20,9 +20,9 @@ struct Section {
   std::span<const std::byte> bytes;
 };
 
-// Finds the magic (at once, or after a metadata header), checks sizes and checksums of the table, of the header's JSON
-// where it is present, and of every section. Unknown sections are skipped. Checksums of large sections are computed on
-// all cores: this is most of the time that opening an engine takes.
+// Finds the magic (at once, or after a metadata header), checks sizes and checksums of the table, of the
+// header's JSON where it is present, and of every section. Unknown sections are skipped. Checksums of large
+// sections are computed on all cores: this is most of the time that opening an engine takes.
 Result<std::vector<Section>> read_container(std::span<const std::byte> file);
 
 // Where the magic stands: 0, or after a metadata header; nothing if this is no engine.
@@ -31,7 +31,8 @@ std::optional<size_t> engine_origin(std::span<const std::byte> file);
 // Writes sections one after the other, then the table that names them.
 class ContainerWriter {
  public:
-  static Result<ContainerWriter> create(const std::filesystem::path& path, const std::string& metadata_json, size_t section_count);
+  static Result<ContainerWriter> create(const std::filesystem::path& path, const std::string& metadata_json,
+                                        size_t section_count);
 
   Result<> begin_section(SectionKind kind);
   Result<> append(std::span<const std::byte> bytes);
@@ -42,12 +43,15 @@ class ContainerWriter {
   Result<size_t> commit();
 
  private:
-  struct Entry { SectionKind kind; uint64_t offset, size, checksum; };
+  struct Entry {
+    SectionKind kind;
+    uint64_t offset, size, checksum;
+  };
   ContainerWriter(AtomicFile file, size_t origin) : file_(std::move(file)), origin_(origin) {}
   void hash_more(std::span<const std::byte> bytes);
 
   AtomicFile file_;
-  size_t origin_;                       // of the magic in the file
+  size_t origin_;  // of the magic in the file
   uint64_t json_size_ = 0, json_checksum_ = 0;
   size_t declared_sections_ = 0;
   std::vector<Entry> entries_;

@@ -32,7 +32,8 @@ std::vector<TensorInfo> tensor_infos(const Graph& graph, std::span<const ValueId
   return infos;
 }
 
-Result<std::shared_ptr<const Engine>> from_storage(std::span<const std::byte> file, std::shared_ptr<const void> storage) {
+Result<std::shared_ptr<const Engine>> from_storage(std::span<const std::byte> file,
+                                                   std::shared_ptr<const void> storage) {
   HONE_ASSIGN(auto data, read_engine_file(file, std::move(storage)));
   HONE_TRY(finish_engine_data(*data));
   return std::make_shared<const Engine>(std::move(data));
@@ -52,7 +53,8 @@ Result<> finish_engine_data(EngineData& engine) {
 
 Result<std::shared_ptr<const Engine>> Engine::open(const std::filesystem::path& path) {
   HONE_ASSIGN(const auto file, MappedFile::open(path));
-  // hone pads the metadata header to whole pages; a header that somebody else wrote may leave the rest unaligned.
+  // hone pads the metadata header to whole pages; a header that somebody else wrote may leave the rest
+  // unaligned.
   const bool aligned = engine_origin(file->bytes()).value_or(0) % kAlignment == 0;
   auto engine = aligned ? from_storage(file->bytes(), file) : from_bytes(file->bytes());
   if (!engine) return error_in(path.string(), engine);

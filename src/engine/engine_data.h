@@ -17,8 +17,8 @@
 
 namespace hone {
 
-// Packed weights by key: those in the engine file (used from the mapping), and those made since. Thread safe; a span
-// stays valid as long as the store.
+// Packed weights by key: those in the engine file (used from the mapping), and those made since. Thread safe;
+// a span stays valid as long as the store.
 class PackStore {
  public:
   void add_mapped(uint64_t key, std::span<const std::byte> bytes);
@@ -26,7 +26,7 @@ class PackStore {
   // Keeps `bytes` (64-byte aligned copy) unless the key is there already; returns what is stored.
   std::span<const std::byte> add(uint64_t key, std::vector<std::byte> bytes);
   std::vector<uint64_t> keys() const;
-  size_t made_bytes() const;   // held in memory, not in the file
+  size_t made_bytes() const;  // held in memory, not in the file
 
  private:
   struct Aligned;
@@ -39,14 +39,14 @@ class PackStore {
 // Choices made on one device (Device::fingerprint()), one per tuned shape.
 struct DeviceTuning {
   std::string fingerprint;
-  std::string precision;             // "f32", "bf16"
+  std::string precision;  // "f32", "bf16"
   std::vector<Choices> choices;
 };
 
 struct EngineData {
-  std::shared_ptr<const void> storage;   // keeps the mapping or buffer alive
-  Graph source;                          // as imported, before any pass
-  Graph portable;                        // after the portable passes, all f32: what specialise() takes
+  std::shared_ptr<const void> storage;  // keeps the mapping or buffer alive
+  Graph source;                         // as imported, before any pass
+  Graph portable;                       // after the portable passes, all f32: what specialise() takes
   std::vector<TensorInfo> inputs, outputs;
   std::vector<Profile> profiles;
   std::vector<DeviceTuning> tunings;

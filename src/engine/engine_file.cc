@@ -11,11 +11,12 @@ constexpr size_t kWeightAlignment = 64;
 constexpr size_t kStripOver = 4096;
 
 // Ultralytics' readers convert these keys; the order is the exporter's.
-constexpr const char* kMetadataKeys[] = {"description", "author", "date", "version", "license", "docs", "stride", "task",
-                                         "head", "batch", "imgsz", "names", "args", "channels", "end2end", "kpt_shape",
-                                         "kpt_names"};
+constexpr const char* kMetadataKeys[] = {
+    "description", "author", "date",  "version", "license",  "docs",    "stride",    "task",     "head",
+    "batch",       "imgsz",  "names", "args",    "channels", "end2end", "kpt_shape", "kpt_names"};
 bool is_structured(std::string_view key) {
-  for (const char* name : {"stride", "batch", "imgsz", "names", "args", "channels", "end2end", "kpt_shape", "kpt_names"})
+  for (const char* name :
+       {"stride", "batch", "imgsz", "names", "args", "channels", "end2end", "kpt_shape", "kpt_names"})
     if (key == name) return true;
   return false;
 }
@@ -37,12 +38,15 @@ std::string metadata_json(const std::map<std::string, std::string>& metadata) {
   for (const char* key : kMetadataKeys)
     if (const auto found = metadata.find(key); found != metadata.end()) put(found->first, found->second);
   for (const auto& [key, value] : metadata)
-    if (std::find(std::begin(kMetadataKeys), std::end(kMetadataKeys), key) == std::end(kMetadataKeys)) put(key, value);
+    if (std::find(std::begin(kMetadataKeys), std::end(kMetadataKeys), key) == std::end(kMetadataKeys))
+      put(key, value);
   return (json.empty() ? "{" : json) + "}";
 }
 
-Result<size_t> write_engine_file(const std::filesystem::path& path, const EngineData& engine, const EngineWriteOptions& options) {
-  HONE_ASSIGN(ContainerWriter writer, ContainerWriter::create(path, metadata_json(engine.source.metadata), 4));
+Result<size_t> write_engine_file(const std::filesystem::path& path, const EngineData& engine,
+                                 const EngineWriteOptions& options) {
+  HONE_ASSIGN(ContainerWriter writer,
+              ContainerWriter::create(path, metadata_json(engine.source.metadata), 4));
 
   HONE_TRY(writer.begin_section(SectionKind::weights));
   std::vector<StoredConstant> stored;
@@ -78,7 +82,8 @@ Result<size_t> write_engine_file(const std::filesystem::path& path, const Engine
   return writer.commit();
 }
 
-Result<std::shared_ptr<EngineData>> read_engine_file(std::span<const std::byte> file, std::shared_ptr<const void> storage) {
+Result<std::shared_ptr<EngineData>> read_engine_file(std::span<const std::byte> file,
+                                                     std::shared_ptr<const void> storage) {
   HONE_ASSIGN(const std::vector<Section> sections, read_container(file));
   const auto find = [&](SectionKind kind) {
     for (const auto& section : sections)

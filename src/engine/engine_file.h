@@ -1,4 +1,5 @@
-// The engine file: docs/engine_format.md in code. Reading checks every byte; writing appears whole or not at all.
+// The engine file: docs/engine_format.md in code. Reading checks every byte; writing appears whole or not at
+// all.
 #pragma once
 
 #include <filesystem>
@@ -12,16 +13,19 @@ namespace hone {
 inline constexpr uint32_t kEngineFormatVersion = 1;
 
 struct EngineWriteOptions {
-  bool strip_source = false;   // leave out source weights over 4 KiB: smaller, but the engine cannot be tuned elsewhere
+  bool strip_source =
+      false;  // leave out source weights over 4 KiB: smaller, but the engine cannot be tuned elsewhere
 };
 
 // Writes source graph, weights, profiles, tunings and packed weights. Returns the file's size in bytes.
-Result<size_t> write_engine_file(const std::filesystem::path& path, const EngineData& engine, const EngineWriteOptions& options);
+Result<size_t> write_engine_file(const std::filesystem::path& path, const EngineData& engine,
+                                 const EngineWriteOptions& options);
 // `storage` keeps `file` alive; views into it are kept by what is returned. Fills everything but `portable`.
-Result<std::shared_ptr<EngineData>> read_engine_file(std::span<const std::byte> file, std::shared_ptr<const void> storage);
+Result<std::shared_ptr<EngineData>> read_engine_file(std::span<const std::byte> file,
+                                                     std::shared_ptr<const void> storage);
 
-// The same steps for what build() makes in memory and for what a file holds: tensor infos of the graph's inputs and
-// outputs, and the portable graph (f32, portable passes run).
+// The same steps for what build() makes in memory and for what a file holds: tensor infos of the graph's
+// inputs and outputs, and the portable graph (f32, portable passes run).
 Result<> finish_engine_data(EngineData& engine);
 
 // Ultralytics' metadata header as JSON text, keys in its order, hone's own key after them.

@@ -21,15 +21,19 @@ struct StoredConstant {
 // Constants of a graph and its subgraphs, each once, in the order they are stored.
 std::vector<ConstantPtr> collect_constants(const Graph& graph);
 
-std::vector<std::byte> write_model(const Graph& graph, std::span<const StoredConstant> constants, std::span<const Profile> profiles);
-// Checks the buffer, every index and every constant's bounds; constants are views of `weights`, which `storage` keeps alive.
+std::vector<std::byte> write_model(const Graph& graph, std::span<const StoredConstant> constants,
+                                   std::span<const Profile> profiles);
+// Checks the buffer, every index and every constant's bounds; constants are views of `weights`, which
+// `storage` keeps alive.
 Result<> read_model(std::span<const std::byte> section, std::span<const std::byte> weights,
                     const std::shared_ptr<const void>& storage, EngineData& engine);
 
 struct StoredPack {
   uint64_t key = 0, offset = 0, size = 0;
 };
-std::vector<std::byte> write_tunings(std::span<const DeviceTuning> tunings, std::span<const StoredPack> packs);
-Result<> read_tunings(std::span<const std::byte> section, std::span<const std::byte> packs, EngineData& engine);
+std::vector<std::byte> write_tunings(std::span<const DeviceTuning> tunings,
+                                     std::span<const StoredPack> packs);
+Result<> read_tunings(std::span<const std::byte> section, std::span<const std::byte> packs,
+                      EngineData& engine);
 
 }  // namespace hone

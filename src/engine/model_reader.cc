@@ -20,7 +20,8 @@ template <class Table>
 Result<const Table*> root(std::span<const std::byte> section) {
   const auto* data = reinterpret_cast<const uint8_t*>(section.data());
   flatbuffers::Verifier verifier(data, section.size(), 32, 50'000'000);
-  if (section.size() < 8 || !verifier.VerifyBuffer<Table>(nullptr)) return bad("a section is no valid FlatBuffer");
+  if (section.size() < 8 || !verifier.VerifyBuffer<Table>(nullptr))
+    return bad("a section is no valid FlatBuffer");
   return flatbuffers::GetRoot<Table>(data);
 }
 
@@ -50,11 +51,12 @@ Result<TensorDesc> read_desc(uint8_t type, std::vector<int64_t> shape) {
   return TensorDesc(dtype, std::move(shape));
 }
 
-// Sets the fields of an op from the attributes that are there; a missing one keeps its default, an unknown one is skipped.
+// Sets the fields of an op from the attributes that are there; a missing one keeps its default, an unknown
+// one is skipped.
 struct AttributeReader {
   std::map<std::string, const format::Attribute*> attributes;
   std::span<const std::shared_ptr<Graph>> graphs;
-  std::string wrong;   // name of the first attribute that could not be set
+  std::string wrong;  // name of the first attribute that could not be set
 
   const format::Attribute* find(const char* name) {
     const auto found = attributes.find(name);
@@ -74,11 +76,21 @@ struct AttributeReader {
     if (out.size() < count) wrong = name;
     return out.size() >= count;
   }
-  void operator()(const char* name, bool& v) { if (Ints i; integers(name, 1, i)) v = i[0] != 0; }
-  void operator()(const char* name, int64_t& v) { if (Ints i; integers(name, 1, i)) v = i[0]; }
-  void operator()(const char* name, float& v) { if (std::vector<double> r; reals(name, 1, r)) v = static_cast<float>(r[0]); }
-  void operator()(const char* name, double& v) { if (std::vector<double> r; reals(name, 1, r)) v = r[0]; }
-  void operator()(const char* name, Ints& v) { if (Ints i; integers(name, 0, i)) v = std::move(i); }
+  void operator()(const char* name, bool& v) {
+    if (Ints i; integers(name, 1, i)) v = i[0] != 0;
+  }
+  void operator()(const char* name, int64_t& v) {
+    if (Ints i; integers(name, 1, i)) v = i[0];
+  }
+  void operator()(const char* name, float& v) {
+    if (std::vector<double> r; reals(name, 1, r)) v = static_cast<float>(r[0]);
+  }
+  void operator()(const char* name, double& v) {
+    if (std::vector<double> r; reals(name, 1, r)) v = r[0];
+  }
+  void operator()(const char* name, Ints& v) {
+    if (Ints i; integers(name, 0, i)) v = std::move(i);
+  }
   void operator()(const char* name, std::vector<float>& v) {
     std::vector<double> r;
     if (!reals(name, 0, r)) return;
@@ -100,18 +112,22 @@ struct AttributeReader {
   void operator()(const char* name, std::shared_ptr<Graph>& v) {
     const auto* a = find(name);
     if (!a || a->graph() < 0) return;
-    if (static_cast<size_t>(a->graph()) >= graphs.size() || !graphs[static_cast<size_t>(a->graph())]) wrong = name;
-    else v = graphs[static_cast<size_t>(a->graph())];
+    if (static_cast<size_t>(a->graph()) >= graphs.size() || !graphs[static_cast<size_t>(a->graph())])
+      wrong = name;
+    else
+      v = graphs[static_cast<size_t>(a->graph())];
   }
 };
 
 Result<Op> read_op(const format::Node& node, std::span<const std::shared_ptr<Graph>> graphs) {
   HONE_ASSIGN(Op op, make_op(text(node.op())));
   if (node.version() > op_version(op))
-    return error(StatusCode::unsupported, "operator " + text(node.op()) + " of node '" + text(node.name()) +
-                                              "' is newer than this hone: update hone, or build the engine again");
+    return error(StatusCode::unsupported,
+                 "operator " + text(node.op()) + " of node '" + text(node.name()) +
+                     "' is newer than this hone: update hone, or build the engine again");
   AttributeReader reader{{}, graphs, {}};
-  for (const auto* a : tables<format::Attribute>(node.attributes())) reader.attributes.emplace(text(a->name()), a);
+  for (const auto* a : tables<format::Attribute>(node.attributes()))
+    reader.attributes.emplace(text(a->name()), a);
   visit_attributes(op, reader);
   if (!reader.wrong.empty()) return bad("attribute " + reader.wrong + " of node '" + text(node.name()) + "'");
   return op;
@@ -126,7 +142,8 @@ Result<> read_graph(const format::Graph& table, std::span<const std::shared_ptr<
     HONE_ASSIGN(value.desc, read_desc(v->type(), list<int64_t>(v->shape())));
     value.desc.has_shape = v->has_shape();
     if (const auto* q = v->quantization())
-      value.desc.quantization = Quantization{list<float>(q->scale()), list<int64_t>(q->zero_point()), q->axis()};
+      value.desc.quantization =
+          Quantization{list<float>(q->scale()), list<int64_t>(q->zero_point()), q->axis()};
     if (v->dim_names())
       for (const auto* name : *v->dim_names()) value.dim_names.push_back(text(name));
     if (v->constant() >= 0) {
@@ -137,13 +154,15 @@ Result<> read_graph(const format::Graph& table, std::span<const std::shared_ptr<
   }
   for (const auto* n : tables<format::Node>(table.nodes())) {
     HONE_ASSIGN(Op op, read_op(*n, graphs));
-    graph.nodes.push_back({text(n->name()), std::move(op), list<ValueId>(n->inputs()), list<ValueId>(n->outputs()), n->id()});
+    graph.nodes.push_back(
+        {text(n->name()), std::move(op), list<ValueId>(n->inputs()), list<ValueId>(n->outputs()), n->id()});
   }
   graph.inputs = list<ValueId>(table.inputs());
   graph.outputs = list<ValueId>(table.outputs());
   if (table.captures())
     for (const auto* name : *table.captures()) graph.captures.push_back(text(name));
-  for (const auto* pair : tables<format::Pair>(table.metadata())) graph.metadata[text(pair->key())] = text(pair->value());
+  for (const auto* pair : tables<format::Pair>(table.metadata()))
+    graph.metadata[text(pair->key())] = text(pair->value());
   return {};
 }
 
@@ -153,10 +172,12 @@ Result<ConstantPtr> read_constant(const format::Constant& table, std::span<const
   HONE_ASSIGN(const size_t size, byte_count(desc.type, desc.shape));
   if (table.stripped())
     return Constant::lazy(desc, table.key(), [size]() -> Result<Bytes> {
-      return error(StatusCode::not_found, "the engine was built with --strip-source and no longer has a weight of " +
-                                              std::to_string(size) + " bytes: build it again from the model");
+      return error(StatusCode::not_found,
+                   "the engine was built with --strip-source and no longer has a weight of " +
+                       std::to_string(size) + " bytes: build it again from the model");
     });
-  if (table.size() != size || table.offset() > weights.size() || size > weights.size() - table.offset() || table.offset() % 64 != 0)
+  if (table.size() != size || table.offset() > weights.size() || size > weights.size() - table.offset() ||
+      table.offset() % 64 != 0)
     return bad("a weight lies out of bounds");
   return Constant::of(std::move(desc), Bytes(weights.subspan(table.offset(), size), storage), table.key());
 }
@@ -171,7 +192,8 @@ Result<> read_model(std::span<const std::byte> section, std::span<const std::byt
     HONE_ASSIGN(ConstantPtr constant, read_constant(*c, weights, storage));
     constants.push_back(std::move(constant));
   }
-  // Subgraphs stand behind the graph that holds them, so reading backwards meets them first, and none can hold itself.
+  // Subgraphs stand behind the graph that holds them, so reading backwards meets them first, and none can
+  // hold itself.
   const auto graph_tables = tables<format::Graph>(model->graphs());
   if (graph_tables.empty()) return bad("it holds no graph");
   std::vector<std::shared_ptr<Graph>> graphs(graph_tables.size());
@@ -191,10 +213,12 @@ Result<> read_model(std::span<const std::byte> section, std::span<const std::byt
   return {};
 }
 
-Result<> read_tunings(std::span<const std::byte> section, std::span<const std::byte> packs, EngineData& engine) {
+Result<> read_tunings(std::span<const std::byte> section, std::span<const std::byte> packs,
+                      EngineData& engine) {
   HONE_ASSIGN(const format::Tunings* all, root<format::Tunings>(section));
   for (const auto* pack : tables<format::Pack>(all->packs())) {
-    if (pack->offset() > packs.size() || pack->size() > packs.size() - pack->offset() || pack->offset() % kPackAlignment != 0)
+    if (pack->offset() > packs.size() || pack->size() > packs.size() - pack->offset() ||
+        pack->offset() % kPackAlignment != 0)
       return bad("a packed weight lies out of bounds");
     engine.packs.add_mapped(pack->key(), packs.subspan(pack->offset(), pack->size()));
   }
@@ -206,8 +230,10 @@ Result<> read_tunings(std::span<const std::byte> section, std::span<const std::b
       choices.timed = s->timed();
       for (const auto* c : tables<format::Choice>(s->choices())) {
         Choice choice{text(c->kernel()), c->version(), c->ms(), {}, {}, {}};
-        for (const uint8_t layout : list<uint8_t>(c->inputs())) choice.inputs.push_back(static_cast<Layout>(layout & 3));
-        for (const uint8_t layout : list<uint8_t>(c->outputs())) choice.outputs.push_back(static_cast<Layout>(layout & 3));
+        for (const uint8_t layout : list<uint8_t>(c->inputs()))
+          choice.inputs.push_back(static_cast<Layout>(layout & 3));
+        for (const uint8_t layout : list<uint8_t>(c->outputs()))
+          choice.outputs.push_back(static_cast<Layout>(layout & 3));
         choices.by_node[c->node()] = std::move(choice);
       }
       tuning.choices.push_back(std::move(choices));

@@ -39,7 +39,8 @@ struct AttributeWriter {
   const GraphList& list;
   std::vector<Offset<format::Attribute>> attributes;
 
-  void put(const char* name, const std::vector<int64_t>& integers, const std::vector<double>& reals, int graph = -1) {
+  void put(const char* name, const std::vector<int64_t>& integers, const std::vector<double>& reals,
+           int graph = -1) {
     attributes.push_back(format::CreateAttributeDirect(builder, name, &integers, &reals, graph));
   }
   void operator()(const char* name, const bool& v) { put(name, {v ? 1 : 0}, {}); }
@@ -48,13 +49,17 @@ struct AttributeWriter {
   void operator()(const char* name, const double& v) { put(name, {}, {v}); }
   void operator()(const char* name, const Ints& v) { put(name, v, {}); }
   void operator()(const char* name, const std::vector<float>& v) { put(name, {}, {v.begin(), v.end()}); }
-  void operator()(const char* name, const Activation& v) { put(name, {enum_to_int(v.kind)}, {v.alpha, v.beta}); }
+  void operator()(const char* name, const Activation& v) {
+    put(name, {enum_to_int(v.kind)}, {v.alpha, v.beta});
+  }
   void operator()(const char* name, const std::shared_ptr<Graph>& v) {
     const auto found = list.index.find(v.get());
     put(name, {}, {}, found == list.index.end() ? -1 : found->second);
   }
   template <AttributeEnum E>
-  void operator()(const char* name, const E& v) { put(name, {enum_to_int(v)}, {}); }
+  void operator()(const char* name, const E& v) {
+    put(name, {enum_to_int(v)}, {});
+  }
 };
 
 Offset<format::Graph> write_graph(FlatBufferBuilder& builder, const Graph& graph, const GraphList& list,
@@ -68,23 +73,25 @@ Offset<format::Graph> write_graph(FlatBufferBuilder& builder, const Graph& graph
     std::vector<Offset<flatbuffers::String>> dim_names;
     for (const auto& name : value.dim_names) dim_names.push_back(builder.CreateString(name));
     const auto found = constant_index.find(value.constant.get());
-    values.push_back(format::CreateValueDirect(builder, value.name.c_str(), static_cast<uint8_t>(desc.type), desc.has_shape,
-                                               &desc.shape, &dim_names,
-                                               found == constant_index.end() ? -1 : found->second, quantization));
+    values.push_back(format::CreateValueDirect(
+        builder, value.name.c_str(), static_cast<uint8_t>(desc.type), desc.has_shape, &desc.shape, &dim_names,
+        found == constant_index.end() ? -1 : found->second, quantization));
   }
   std::vector<Offset<format::Node>> nodes;
   for (const auto& node : graph.nodes) {
     AttributeWriter writer{builder, list, {}};
     visit_attributes(node.op, writer);
-    nodes.push_back(format::CreateNodeDirect(builder, node.id, node.name.c_str(), std::string(op_name(node.op)).c_str(),
-                                             op_version(node.op), &writer.attributes, &node.inputs, &node.outputs));
+    nodes.push_back(format::CreateNodeDirect(builder, node.id, node.name.c_str(),
+                                             std::string(op_name(node.op)).c_str(), op_version(node.op),
+                                             &writer.attributes, &node.inputs, &node.outputs));
   }
   std::vector<Offset<flatbuffers::String>> captures;
   for (const auto& name : graph.captures) captures.push_back(builder.CreateString(name));
   std::vector<Offset<format::Pair>> metadata;
   for (const auto& [key, text] : graph.metadata)
     metadata.push_back(format::CreatePairDirect(builder, key.c_str(), text.c_str()));
-  return format::CreateGraphDirect(builder, graph.name.c_str(), &values, &nodes, &graph.inputs, &graph.outputs, &captures, &metadata);
+  return format::CreateGraphDirect(builder, graph.name.c_str(), &values, &nodes, &graph.inputs,
+                                   &graph.outputs, &captures, &metadata);
 }
 
 }  // namespace
@@ -100,7 +107,8 @@ std::vector<ConstantPtr> collect_constants(const Graph& graph) {
   return constants;
 }
 
-std::vector<std::byte> write_model(const Graph& graph, std::span<const StoredConstant> stored, std::span<const Profile> profiles) {
+std::vector<std::byte> write_model(const Graph& graph, std::span<const StoredConstant> stored,
+                                   std::span<const Profile> profiles) {
   FlatBufferBuilder builder(1 << 16);
   GraphList list;
   list.add(graph);
@@ -109,8 +117,9 @@ std::vector<std::byte> write_model(const Graph& graph, std::span<const StoredCon
   for (const auto& s : stored) {
     constant_index.emplace(s.constant.get(), static_cast<int>(constants.size()));
     const auto& desc = s.constant->desc();
-    constants.push_back(format::CreateConstantDirect(builder, s.constant->key(), static_cast<uint8_t>(desc.type), &desc.shape,
-                                                     s.offset, s.size, s.stripped));
+    constants.push_back(format::CreateConstantDirect(builder, s.constant->key(),
+                                                     static_cast<uint8_t>(desc.type), &desc.shape, s.offset,
+                                                     s.size, s.stripped));
   }
   std::vector<Offset<format::Graph>> graphs;
   for (const Graph* g : list.graphs) graphs.push_back(write_graph(builder, *g, list, constant_index));
@@ -125,7 +134,8 @@ std::vector<std::byte> write_model(const Graph& graph, std::span<const StoredCon
   return finished(builder);
 }
 
-std::vector<std::byte> write_tunings(std::span<const DeviceTuning> tunings, std::span<const StoredPack> packs) {
+std::vector<std::byte> write_tunings(std::span<const DeviceTuning> tunings,
+                                     std::span<const StoredPack> packs) {
   FlatBufferBuilder builder(1 << 14);
   const auto layouts = [](const std::vector<Layout>& list) {
     std::vector<uint8_t> numbers;
@@ -139,14 +149,17 @@ std::vector<std::byte> write_tunings(std::span<const DeviceTuning> tunings, std:
       std::vector<Offset<format::Choice>> list;
       for (const auto& [node, choice] : choices.by_node) {
         const auto inputs = layouts(choice.inputs), outputs = layouts(choice.outputs);
-        list.push_back(format::CreateChoiceDirect(builder, node, choice.kernel.c_str(), choice.version, choice.ms, &inputs, &outputs));
+        list.push_back(format::CreateChoiceDirect(builder, node, choice.kernel.c_str(), choice.version,
+                                                  choice.ms, &inputs, &outputs));
       }
       shapes.push_back(format::CreateChoicesDirect(builder, choices.shapes.c_str(), choices.timed, &list));
     }
-    tables.push_back(format::CreateTuningDirect(builder, tuning.fingerprint.c_str(), tuning.precision.c_str(), &shapes));
+    tables.push_back(
+        format::CreateTuningDirect(builder, tuning.fingerprint.c_str(), tuning.precision.c_str(), &shapes));
   }
   std::vector<Offset<format::Pack>> pack_tables;
-  for (const auto& pack : packs) pack_tables.push_back(format::CreatePack(builder, pack.key, pack.offset, pack.size));
+  for (const auto& pack : packs)
+    pack_tables.push_back(format::CreatePack(builder, pack.key, pack.offset, pack.size));
   builder.Finish(format::CreateTuningsDirect(builder, &tables, &pack_tables));
   return finished(builder);
 }

@@ -16,7 +16,8 @@ namespace hone {
 class Bytes {
  public:
   Bytes() = default;
-  Bytes(std::span<const std::byte> view, std::shared_ptr<const void> owner) : view_(view), owner_(std::move(owner)) {}
+  Bytes(std::span<const std::byte> view, std::shared_ptr<const void> owner)
+      : view_(view), owner_(std::move(owner)) {}
   static Bytes of(std::vector<std::byte> data);
   std::span<const std::byte> view() const { return view_; }
   template <class T>
@@ -30,8 +31,8 @@ class Bytes {
   std::shared_ptr<const void> owner_;
 };
 
-// A dense row-major tensor. Thread safe. `key` identifies the content: two constants with equal keys have equal
-// bytes, whether they were read from a file or computed; packed weights are found by it.
+// A dense row-major tensor. Thread safe. `key` identifies the content: two constants with equal keys have
+// equal bytes, whether they were read from a file or computed; packed weights are found by it.
 class Constant {
  public:
   using Source = std::function<Result<Bytes>()>;
@@ -39,11 +40,12 @@ class Constant {
   // Bytes must be aligned for the type and hold exactly the tensor. The key is a hash of the content.
   static std::shared_ptr<const Constant> of(TensorDesc desc, Bytes bytes);
   static std::shared_ptr<const Constant> of(TensorDesc desc, Bytes bytes, uint64_t key);
-  // Computed by `source` each time bytes() is called, never kept: a large folded weight lives only while it is packed.
+  // Computed by `source` each time bytes() is called, never kept: a large folded weight lives only while it
+  // is packed.
   static std::shared_ptr<const Constant> lazy(TensorDesc desc, uint64_t key, Source source);
   // Small tensors from values.
-  static std::shared_ptr<const Constant> ints(std::span<const int64_t> values);       // i64[n]
-  static std::shared_ptr<const Constant> scalar_int(int64_t value);                   // i64 scalar
+  static std::shared_ptr<const Constant> ints(std::span<const int64_t> values);               // i64[n]
+  static std::shared_ptr<const Constant> scalar_int(int64_t value);                           // i64 scalar
   static std::shared_ptr<const Constant> floats(Shape shape, std::span<const float> values);  // f32
 
   const TensorDesc& desc() const { return desc_; }
@@ -52,7 +54,8 @@ class Constant {
   Result<Bytes> bytes() const;
   size_t size_bytes() const;
 
-  // The elements of an integer (or bool) tensor, widened; an error for other types or more than limit elements.
+  // The elements of an integer (or bool) tensor, widened; an error for other types or more than limit
+  // elements.
   Result<std::vector<int64_t>> to_ints(size_t limit = 4096) const;
   // The elements of a floating tensor as float.
   Result<std::vector<float>> to_floats() const;

@@ -19,18 +19,19 @@ using ValueId = int32_t;
 inline constexpr ValueId kNoValue = -1;  // an optional input that is absent
 
 struct Value {
-  std::string name;                     // unique in its graph, never empty
+  std::string name;  // unique in its graph, never empty
   TensorDesc desc;
-  ConstantPtr constant;                 // set for weights and folded values
-  std::vector<std::string> dim_names;   // graph inputs and outputs: "batch", "height", …; empty where the extent is fixed
+  ConstantPtr constant;  // set for weights and folded values
+  std::vector<std::string>
+      dim_names;  // graph inputs and outputs: "batch", "height", …; empty where the extent is fixed
 };
 
 struct Node {
-  std::string name;                // for people; "/model.0/conv/Conv"
+  std::string name;  // for people; "/model.0/conv/Conv"
   Op op;
-  std::vector<ValueId> inputs;     // kNoValue where an optional one is absent
-  std::vector<ValueId> outputs;    // kNoValue where one is unused
-  int64_t id = -1;                 // stable through passes: a fused node keeps the id of its main op
+  std::vector<ValueId> inputs;   // kNoValue where an optional one is absent
+  std::vector<ValueId> outputs;  // kNoValue where one is unused
+  int64_t id = -1;               // stable through passes: a fused node keeps the id of its main op
 };
 
 // Plain data with helpers that keep it consistent. Nodes stand in topological order. Copies share constants.
@@ -40,20 +41,22 @@ class Graph {
   std::vector<Value> values;
   std::vector<Node> nodes;
   std::vector<ValueId> inputs, outputs;
-  std::vector<std::string> captures;             // subgraphs: names of outer values they read, one input value each
-  std::map<std::string, std::string> metadata;   // Ultralytics' keys, values as Python str() text, and hone's own
+  std::vector<std::string> captures;  // subgraphs: names of outer values they read, one input value each
+  std::map<std::string, std::string>
+      metadata;  // Ultralytics' keys, values as Python str() text, and hone's own
 
   Value& value(ValueId id) { return values[static_cast<size_t>(id)]; }
   const Value& value(ValueId id) const { return values[static_cast<size_t>(id)]; }
   const TensorDesc& desc(ValueId id) const { return value(id).desc; }
   bool is_constant(ValueId id) const { return id != kNoValue && value(id).constant != nullptr; }
 
-  // Names that are taken get a suffix. Adding n values costs O(n): names are kept in an index, so give values their
-  // names through these and rename().
+  // Names that are taken get a suffix. Adding n values costs O(n): names are kept in an index, so give values
+  // their names through these and rename().
   ValueId add_value(std::string wanted_name, TensorDesc desc = {});
   ValueId add_input(std::string wanted_name, TensorDesc desc, std::vector<std::string> dim_names = {});
   ValueId add_constant(std::string wanted_name, ConstantPtr constant);
-  // Appends a node with `output_count` new values named after it; returns the node's index. Ids are given in order.
+  // Appends a node with `output_count` new values named after it; returns the node's index. Ids are given in
+  // order.
   size_t add_node(std::string node_name, Op op, std::vector<ValueId> node_inputs, size_t output_count = 1);
   // The same for the usual case of one output: returns its value.
   ValueId add(std::string node_name, Op op, std::vector<ValueId> node_inputs);
@@ -89,8 +92,8 @@ class Graph {
   size_t nodes_after_add_ = 0;
 };
 
-// One sentence about the first thing that is wrong: an input nobody makes, an order that is not topological, a value
-// made twice, a duplicate name, an arity that the op does not have.
+// One sentence about the first thing that is wrong: an input nobody makes, an order that is not topological,
+// a value made twice, a duplicate name, an arity that the op does not have.
 Result<> verify(const Graph& graph);
 // One line a node, then inputs, outputs and totals.
 std::string print(const Graph& graph);

@@ -10,11 +10,13 @@
 
 namespace hone {
 
-// How the elements of a value lie in memory. Everything but `plain` is chosen by the plan, for rank-4 values alone.
+// How the elements of a value lie in memory. Everything but `plain` is chosen by the plan, for rank-4 values
+// alone.
 enum class Layout : uint8_t {
   plain = 0,    // row major, in the order of the shape (NCHW for pictures)
   nhwc = 1,     // channels innermost
-  nchw8c = 2,   // blocks of 8 channels innermost: [N][C/8][H][W][8]; channels are padded with zeros to a multiple of 8
+  nchw8c = 2,   // blocks of 8 channels innermost: [N][C/8][H][W][8]; channels are padded with zeros to a
+                // multiple of 8
   nchw16c = 3,  // the same with 16
 };
 std::string_view layout_name(Layout layout);
@@ -33,7 +35,7 @@ struct Quantization {
 
 struct TensorDesc {
   DType type = DType::f32;
-  Shape shape;               // -1 where an extent is unknown; meaningless while !has_shape
+  Shape shape;  // -1 where an extent is unknown; meaningless while !has_shape
   bool has_shape = false;
   Layout layout = Layout::plain;
   std::optional<Quantization> quantization;

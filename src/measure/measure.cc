@@ -12,11 +12,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double ms_between(Clock::time_point a, Clock::time_point b) { return std::chrono::duration<double, std::milli>(b - a).count(); }
+double ms_between(Clock::time_point a, Clock::time_point b) {
+  return std::chrono::duration<double, std::milli>(b - a).count();
+}
 
 void fill_random(DType type, std::span<std::byte> bytes) {
   uint64_t state = 0x9e3779b97f4a7c15u;
-  const auto next = [&] {   // xorshift64*
+  const auto next = [&] {  // xorshift64*
     state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
     return state * 0x2545f4914f6cdd1du >> 32;
   };
@@ -29,15 +31,24 @@ void fill_random(DType type, std::span<std::byte> bytes) {
   const auto unit = [](uint64_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; };
   const auto small = [](uint64_t bits) { return static_cast<int>(bits & 255) - 128; };
   switch (type) {
-    case DType::f32: return fill(float{}, unit);
-    case DType::f64: return fill(double{}, unit);
-    case DType::f16: return fill(uint16_t{}, [&](uint64_t bits) { return f32_to_f16(unit(bits)); });
-    case DType::bf16: return fill(uint16_t{}, [&](uint64_t bits) { return f32_to_bf16(unit(bits)); });
-    case DType::boolean: return fill(uint8_t{}, [](uint64_t bits) { return bits & 1; });
-    case DType::i64: return fill(int64_t{}, small);
-    case DType::i32: return fill(int32_t{}, small);
-    case DType::i16: return fill(int16_t{}, small);
-    default: return fill(uint8_t{}, [](uint64_t bits) { return bits & 255; });
+    case DType::f32:
+      return fill(float{}, unit);
+    case DType::f64:
+      return fill(double{}, unit);
+    case DType::f16:
+      return fill(uint16_t{}, [&](uint64_t bits) { return f32_to_f16(unit(bits)); });
+    case DType::bf16:
+      return fill(uint16_t{}, [&](uint64_t bits) { return f32_to_bf16(unit(bits)); });
+    case DType::boolean:
+      return fill(uint8_t{}, [](uint64_t bits) { return bits & 1; });
+    case DType::i64:
+      return fill(int64_t{}, small);
+    case DType::i32:
+      return fill(int32_t{}, small);
+    case DType::i16:
+      return fill(int16_t{}, small);
+    default:
+      return fill(uint8_t{}, [](uint64_t bits) { return bits & 255; });
   }
 }
 

@@ -21,8 +21,8 @@ struct Statistics {
 Statistics statistics(std::vector<double> values);
 double percentile(std::span<const double> ascending, double p);
 
-// Host buffers for all inputs and outputs of a context's current shapes. Inputs hold pseudo-random values, the same every
-// run: floats in [0, 1), integers in [-128, 127] (u8: [0, 255], bool: 0 or 1).
+// Host buffers for all inputs and outputs of a context's current shapes. Inputs hold pseudo-random values,
+// the same every run: floats in [0, 1), integers in [-128, 127] (u8: [0, 255], bool: 0 or 1).
 class HostBuffers {
  public:
   static Result<HostBuffers> create(const Engine& engine, const ExecutionContext& context);
@@ -43,11 +43,11 @@ class HostBuffers {
 struct MeasureOptions {
   std::chrono::milliseconds warm_up{200};
   std::chrono::milliseconds duration{3000};
-  size_t iterations = 10;          // at least; both this and the duration must be reached
+  size_t iterations = 10;  // at least; both this and the duration must be reached
 };
 
 struct Measurement {
-  std::vector<double> start_ms;    // of each counted run, from the first
+  std::vector<double> start_ms;  // of each counted run, from the first
   std::vector<double> run_ms;
   size_t warm_up_runs = 0;
   double warm_up_ms = 0, walltime_ms = 0;

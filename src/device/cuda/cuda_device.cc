@@ -12,10 +12,12 @@ namespace {
 
 using cuda::Driver;
 
-// The primary context, current on this thread for as long as this lives; contexts of other libraries stay as they were.
+// The primary context, current on this thread for as long as this lives; contexts of other libraries stay as
+// they were.
 class Current {
  public:
-  Current(const Driver& driver, cuda::Context context) : driver_(driver), pushed_(driver.context_push(context) == cuda::kSuccess) {}
+  Current(const Driver& driver, cuda::Context context)
+      : driver_(driver), pushed_(driver.context_push(context) == cuda::kSuccess) {}
   ~Current() {
     cuda::Context ignored = nullptr;
     if (pushed_) driver_.context_pop(&ignored);
@@ -91,33 +93,39 @@ class CudaDevice final : public Device {
   DeviceKind kind() const override { return DeviceKind::cuda; }
   std::string name() const override { return fmt::format("cuda:{}", shared_->ordinal); }
   std::string fingerprint() const override {
-    return fmt::format("cuda/sm_{}/{}/driver {}", properties_.capability, properties_.name, cuda::version_text(shared_->driver->version));
+    return fmt::format("cuda/sm_{}/{}/driver {}", properties_.capability, properties_.name,
+                       cuda::version_text(shared_->driver->version));
   }
 
   Result<std::shared_ptr<DeviceBuffer>> allocate(size_t size_bytes) override {
     const Current current(driver(), shared_->context);
     cuda::Address address = 0;
     // A buffer of nothing has an address of its own all the same.
-    HONE_TRY(driver().check(driver().memory_allocate(&address, size_bytes == 0 ? 1 : size_bytes),
-                            fmt::format("{}: {} bytes of memory cannot be had: cuMemAlloc", name(), size_bytes)));
+    HONE_TRY(
+        driver().check(driver().memory_allocate(&address, size_bytes == 0 ? 1 : size_bytes),
+                       fmt::format("{}: {} bytes of memory cannot be had: cuMemAlloc", name(), size_bytes)));
     return std::make_shared<CudaBuffer>(shared_, address, size_bytes);
   }
   Result<> copy_in(DeviceBuffer& target, size_t offset, std::span<const std::byte> source) override {
     HONE_TRY(inside("copy_in", offset, source.size(), target));
     if (source.empty()) return {};
     const Current current(driver(), shared_->context);
-    return driver().check(driver().copy_to_device(address_of(target) + offset, source.data(), source.size()), "cuMemcpyHtoD");
+    return driver().check(driver().copy_to_device(address_of(target) + offset, source.data(), source.size()),
+                          "cuMemcpyHtoD");
   }
   Result<> copy_out(std::span<std::byte> target, const DeviceBuffer& source, size_t offset) override {
     HONE_TRY(inside("copy_out", offset, target.size(), source));
     if (target.empty()) return {};
     const Current current(driver(), shared_->context);
-    return driver().check(driver().copy_to_host(target.data(), address_of(source) + offset, target.size()), "cuMemcpyDtoH");
+    return driver().check(driver().copy_to_host(target.data(), address_of(source) + offset, target.size()),
+                          "cuMemcpyDtoH");
   }
   Result<> fill(DeviceBuffer& target, std::byte value) override {
     if (target.size_bytes() == 0) return {};
     const Current current(driver(), shared_->context);
-    return driver().check(driver().fill_bytes(address_of(target), std::to_integer<unsigned char>(value), target.size_bytes()), "cuMemsetD8");
+    return driver().check(
+        driver().fill_bytes(address_of(target), std::to_integer<unsigned char>(value), target.size_bytes()),
+        "cuMemsetD8");
   }
   Result<> synchronize() override {
     const Current current(driver(), shared_->context);
@@ -128,11 +136,14 @@ class CudaDevice final : public Device {
 
  private:
   const Driver& driver() const { return *shared_->driver; }
-  static cuda::Address address_of(const DeviceBuffer& buffer) { return reinterpret_cast<cuda::Address>(buffer.address()); }
+  static cuda::Address address_of(const DeviceBuffer& buffer) {
+    return reinterpret_cast<cuda::Address>(buffer.address());
+  }
   Result<> inside(const char* what, size_t offset, size_t count, const DeviceBuffer& buffer) const {
     if (offset <= buffer.size_bytes() && count <= buffer.size_bytes() - offset) return {};
-    return error(StatusCode::invalid_argument, fmt::format("{}: {} of {} bytes at {} leaves a buffer of {} bytes", name(), what, count,
-                                                           offset, buffer.size_bytes()));
+    return error(StatusCode::invalid_argument,
+                 fmt::format("{}: {} of {} bytes at {} leaves a buffer of {} bytes", name(), what, count,
+                             offset, buffer.size_bytes()));
   }
 
   std::shared_ptr<Shared> shared_;
@@ -162,7 +173,8 @@ Result<std::shared_ptr<Device>> open_cuda_device(size_t ordinal) {
   int count = 0;
   HONE_TRY(d.check(d.device_count(&count), "cuDeviceGetCount"));
   if (ordinal >= static_cast<size_t>(count))
-    return error(StatusCode::not_found, fmt::format("device cuda:{} is not there: the driver shows {} GPUs", ordinal, count));
+    return error(StatusCode::not_found,
+                 fmt::format("device cuda:{} is not there: the driver shows {} GPUs", ordinal, count));
   auto shared = std::make_shared<Shared>();
   shared->driver = &d;
   HONE_TRY(d.check(d.device_get(&shared->ordinal, static_cast<int>(ordinal)), "cuDeviceGet"));

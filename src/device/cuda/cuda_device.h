@@ -10,8 +10,8 @@ namespace hone {
 
 // What the driver says of a GPU.
 struct CudaProperties {
-  std::string name;              // "NVIDIA H200"
-  int capability = 0;            // 90 for sm_90
+  std::string name;    // "NVIDIA H200"
+  int capability = 0;  // 90 for sm_90
   int multiprocessors = 0;
   size_t memory_bytes = 0, l2_bytes = 0, shared_per_block_bytes = 0;
   int clock_khz = 0, memory_clock_khz = 0, memory_bus_bits = 0;

@@ -2,13 +2,13 @@
 
 #include <dlfcn.h>
 
-
 namespace hone::cuda {
 namespace {
 
 // The loader's path first; then where WSL and containers keep it.
 constexpr const char* kLibraries[] = {"libcuda.so.1", "libcuda.so", "/usr/lib/wsl/lib/libcuda.so.1",
-                                      "/usr/local/nvidia/lib64/libcuda.so.1", "/usr/lib/aarch64-linux-gnu/tegra/libcuda.so.1"};
+                                      "/usr/local/nvidia/lib64/libcuda.so.1",
+                                      "/usr/lib/aarch64-linux-gnu/tegra/libcuda.so.1"};
 
 template <class F>
 bool find_symbol(void* library, const char* symbol, F& function) {
@@ -27,7 +27,8 @@ Result<Driver> open_driver() {
   }
   if (!library)
     return error(StatusCode::not_found,
-                 "there is no NVIDIA driver on this machine (libcuda.so.1 was not found): install the driver package of your "
+                 "there is no NVIDIA driver on this machine (libcuda.so.1 was not found): install the driver "
+                 "package of your "
                  "distribution, or use device cpu");
   const char* missing = nullptr;
 #define HONE_CUDA_FIND(result, name, symbol, arguments) \
@@ -35,10 +36,11 @@ Result<Driver> open_driver() {
   HONE_CUDA_DRIVER_FUNCTIONS(HONE_CUDA_FIND)
 #undef HONE_CUDA_FIND
   if (missing)
-    return error(StatusCode::unsupported, "the NVIDIA driver (" + d.path + ") is too old: it has no " + missing + "; update it, or use device cpu");
+    return error(StatusCode::unsupported, "the NVIDIA driver (" + d.path + ") is too old: it has no " +
+                                              missing + "; update it, or use device cpu");
   HONE_TRY(d.check(d.init(0), "cuInit"));
   HONE_TRY(d.check(d.driver_version(&d.version), "cuDriverGetVersion"));
-  return d;   // never closed: the driver keeps threads of its own
+  return d;  // never closed: the driver keeps threads of its own
 }
 
 }  // namespace
@@ -48,7 +50,9 @@ Result<> Driver::check(Code code, const std::string& what) const {
   const char *name = nullptr, *text = nullptr;
   if (error_name(code, &name) != kSuccess || !name) name = "unknown error";
   if (error_text(code, &text) != kSuccess || !text) text = "no description";
-  return error(code == kOutOfMemory ? StatusCode::resource : code == kNoDevice ? StatusCode::not_found : StatusCode::device,
+  return error(code == kOutOfMemory ? StatusCode::resource
+               : code == kNoDevice  ? StatusCode::not_found
+                                    : StatusCode::device,
                what + ": " + name + " (" + text + ")");
 }
 
@@ -58,6 +62,8 @@ Result<const Driver*> driver() {
   return &*opened;
 }
 
-std::string version_text(int version) { return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10); }
+std::string version_text(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
 
 }  // namespace hone::cuda

@@ -24,16 +24,21 @@ std::vector<std::string> candidates(int major, const std::vector<fs::path>& extr
   };
   if (const char* set = std::getenv("HONE_NVRTC")) {
     std::error_code ignored;
-    if (fs::is_directory(set, ignored)) add_folder(set);
-    else found.emplace_back(set);
+    if (fs::is_directory(set, ignored))
+      add_folder(set);
+    else
+      found.emplace_back(set);
   }
-  for (const auto& folder : extra) {   // a wheel keeps it in nvidia/cuda_nvrtc/lib (12) or nvidia/cu13/lib (13)
+  for (const auto& folder :
+       extra) {  // a wheel keeps it in nvidia/cuda_nvrtc/lib (12) or nvidia/cu13/lib (13)
     add_folder(folder);
-    for (const char* inside : {"nvidia/cuda_nvrtc/lib", "nvidia/cu13/lib", "lib"}) add_folder(folder / inside);
+    for (const char* inside : {"nvidia/cuda_nvrtc/lib", "nvidia/cu13/lib", "lib"})
+      add_folder(folder / inside);
   }
   for (const int m : majors) found.push_back("libnvrtc.so." + std::to_string(m));
-  for (const char* toolkit : {"/usr/local/cuda/lib64", "/usr/local/cuda/lib", "/usr/local/cuda-13/lib64", "/usr/local/cuda-12/lib64",
-                              "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"})
+  for (const char* toolkit :
+       {"/usr/local/cuda/lib64", "/usr/local/cuda/lib", "/usr/local/cuda-13/lib64",
+        "/usr/local/cuda-12/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"})
     add_folder(toolkit);
   return found;
 }
@@ -60,10 +65,12 @@ struct Nvrtc::Functions {
       function = reinterpret_cast<F>(dlsym(library, symbol));
       return function != nullptr;
     };
-    return get("nvrtcVersion", version) && get("nvrtcCreateProgram", create) && get("nvrtcDestroyProgram", destroy) &&
-           get("nvrtcCompileProgram", compile) && get("nvrtcGetProgramLogSize", log_size) && get("nvrtcGetProgramLog", log) &&
-           get("nvrtcGetCUBINSize", cubin_size) && get("nvrtcGetCUBIN", cubin) && get("nvrtcGetPTXSize", ptx_size) &&
-           get("nvrtcGetPTX", ptx) && get("nvrtcGetNumSupportedArchs", arch_count) && get("nvrtcGetSupportedArchs", archs) &&
+    return get("nvrtcVersion", version) && get("nvrtcCreateProgram", create) &&
+           get("nvrtcDestroyProgram", destroy) && get("nvrtcCompileProgram", compile) &&
+           get("nvrtcGetProgramLogSize", log_size) && get("nvrtcGetProgramLog", log) &&
+           get("nvrtcGetCUBINSize", cubin_size) && get("nvrtcGetCUBIN", cubin) &&
+           get("nvrtcGetPTXSize", ptx_size) && get("nvrtcGetPTX", ptx) &&
+           get("nvrtcGetNumSupportedArchs", arch_count) && get("nvrtcGetSupportedArchs", archs) &&
            get("nvrtcGetErrorString", error_text);
   }
 };
@@ -76,7 +83,8 @@ Result<Nvrtc> Nvrtc::open(int major, const std::vector<fs::path>& extra) {
     if (!library) continue;
     Functions functions{};
     int found_major = 0, found_minor = 0;
-    if (!functions.find(library) || functions.version(&found_major, &found_minor) != 0 || (major > 0 && found_major != major)) {
+    if (!functions.find(library) || functions.version(&found_major, &found_minor) != 0 ||
+        (major > 0 && found_major != major)) {
       dlclose(library);
       continue;
     }
@@ -87,16 +95,19 @@ Result<Nvrtc> Nvrtc::open(int major, const std::vector<fs::path>& extra) {
     return nvrtc;
   }
   const std::string wanted = major > 0 ? std::to_string(major) : "12";
-  return error(StatusCode::not_found, "NVRTC" + (major > 0 ? " " + wanted : std::string()) + " was not found (looked for " + tried +
-                                          "): `pip install nvidia-cuda-nvrtc" + (wanted == "12" ? "-cu12" : "") +
-                                          "` and point HONE_NVRTC at its lib folder, or install your distribution's libnvrtc");
+  return error(StatusCode::not_found,
+               "NVRTC" + (major > 0 ? " " + wanted : std::string()) + " was not found (looked for " + tried +
+                   "): `pip install nvidia-cuda-nvrtc" + (wanted == "12" ? "-cu12" : "") +
+                   "` and point HONE_NVRTC at its lib folder, or install your distribution's libnvrtc");
 }
 
 Result<std::vector<int>> Nvrtc::architectures() const {
   int count = 0;
-  if (functions_->arch_count(&count) != 0 || count <= 0 || count > 1000) return error(StatusCode::device, "NVRTC does not list its targets");
+  if (functions_->arch_count(&count) != 0 || count <= 0 || count > 1000)
+    return error(StatusCode::device, "NVRTC does not list its targets");
   std::vector<int> list(static_cast<size_t>(count));
-  if (functions_->archs(list.data()) != 0) return error(StatusCode::device, "NVRTC does not list its targets");
+  if (functions_->archs(list.data()) != 0)
+    return error(StatusCode::device, "NVRTC does not list its targets");
   return list;
 }
 
@@ -120,8 +131,9 @@ Result<Compiled> Nvrtc::compile(const std::string& source, const std::string& na
   const bool virtual_target = target.starts_with("compute_");
   const auto get_size = virtual_target ? f.ptx_size : f.cubin_size;
   const auto get = virtual_target ? f.ptx : f.cubin;
-  Result<Compiled> result = error(StatusCode::device, "NVRTC " + std::to_string(version_ / 1000) + ": " + name + " for " + target + ": " +
-                                                          f.error_text(code) + "\n" + out.log);
+  Result<Compiled> result =
+      error(StatusCode::device, "NVRTC " + std::to_string(version_ / 1000) + ": " + name + " for " + target +
+                                    ": " + f.error_text(code) + "\n" + out.log);
   if (code == 0 && get_size(program, &size) == 0 && size > 0) {
     out.cubin.resize(size);
     if (get(program, out.cubin.data()) == 0) result = std::move(out);

@@ -13,18 +13,18 @@
 namespace hone::cuda {
 
 struct Compiled {
-  std::vector<char> cubin;   // machine code, or PTX text when the target is virtual (compute_80)
-  std::string log;           // the compiler's warnings
+  std::vector<char> cubin;  // machine code, or PTX text when the target is virtual (compute_80)
+  std::string log;          // the compiler's warnings
 };
 
 class Nvrtc {
  public:
-  // Looks for libnvrtc in $HONE_NVRTC (a file, or a folder that holds it), the loader's path, the CUDA toolkit's folders and
-  // PyPI's nvidia-cuda-nvrtc wheels below `extra`. `major` 12 or 13 asks for that one, 0 for the newest found. The error
-  // lists where it looked and how to get it.
+  // Looks for libnvrtc in $HONE_NVRTC (a file, or a folder that holds it), the loader's path, the CUDA
+  // toolkit's folders and PyPI's nvidia-cuda-nvrtc wheels below `extra`. `major` 12 or 13 asks for that one,
+  // 0 for the newest found. The error lists where it looked and how to get it.
   static Result<Nvrtc> open(int major = 0, const std::vector<std::filesystem::path>& extra = {});
 
-  int version() const { return version_; }                 // 12040 for 12.4
+  int version() const { return version_; }  // 12040 for 12.4
   const std::string& path() const { return path_; }
   // Targets it can compile for, e.g. 80, 86, 87, 89, 90.
   Result<std::vector<int>> architectures() const;
@@ -39,8 +39,8 @@ class Nvrtc {
   int version_ = 0;
 };
 
-// The least driver (as Driver::version) that loads what NVRTC of this version makes: within a major version CUDA promises
-// minor-version compatibility, so a cubin of 12.x needs 12.0.
+// The least driver (as Driver::version) that loads what NVRTC of this version makes: within a major version
+// CUDA promises minor-version compatibility, so a cubin of 12.x needs 12.0.
 int least_driver(int nvrtc_version);
 
 }  // namespace hone::cuda

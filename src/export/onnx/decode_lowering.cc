@@ -67,7 +67,8 @@ class Lowering {
         const Node& node = graph_.nodes[static_cast<size_t>(producers[static_cast<size_t>(id)])];
         if (std::holds_alternative<Conv>(node.op) && !graph_.desc(node.inputs[1]).shape.empty())
           return graph_.desc(node.inputs[1]).shape[0];
-        const bool passes_through = std::holds_alternative<Cast>(node.op) || std::holds_alternative<Unary>(node.op);
+        const bool passes_through =
+            std::holds_alternative<Cast>(node.op) || std::holds_alternative<Unary>(node.op);
         id = passes_through ? node.inputs[0] : kNoValue;
       }
     const auto out = node_.outputs.empty() ? TensorDesc() : graph_.desc(node_.outputs[0]);
@@ -102,7 +103,8 @@ class Lowering {
     const int64_t bins = op_.reg_max;
     const ValueId apart = graph_.add(in_dfl("Reshape"), Reshape{}, {boxes, ints({batch_, 4, bins, -1})});
     const ValueId turned = graph_.add(in_dfl("Transpose"), Transpose{{0, 2, 1, 3}}, {apart});
-    graph_.value(turned).desc = TensorDesc(DType::f32, {kUnknownDim, bins, 4, kUnknownDim});  // old opsets want the rank
+    graph_.value(turned).desc =
+        TensorDesc(DType::f32, {kUnknownDim, bins, 4, kUnknownDim});  // old opsets want the rank
     const ValueId soft = graph_.add(in_dfl("Softmax"), Softmax{1}, {turned});
     std::vector<float> numbers(static_cast<size_t>(bins));
     std::iota(numbers.begin(), numbers.end(), 0.0f);

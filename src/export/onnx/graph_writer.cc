@@ -83,7 +83,8 @@ std::string GraphWriter::unique(const std::string& wanted_name) {
   return name;
 }
 
-// A module that is called again gets a number, as in PyTorch's scopes: /model.9/m/MaxPool, /model.9/m_1/MaxPool.
+// A module that is called again gets a number, as in PyTorch's scopes: /model.9/m/MaxPool,
+// /model.9/m_1/MaxPool.
 std::string GraphWriter::unique_node_name(const std::string& wanted_name) {
   const size_t slash = std::min(wanted_name.rfind('/'), wanted_name.size());
   std::string name = wanted_name;

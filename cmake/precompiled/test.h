@@ -1,0 +1,8 @@
+// What tests include.
+#pragma once
+#include "ir.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
