@@ -70,7 +70,7 @@ function(hone_room name)
     add_library(hone_${name} STATIC ${sources})
     set(scope PUBLIC)
     target_link_libraries(hone_${name} PRIVATE hone_warnings)
-    if(name STREQUAL "base")
+    if(name MATCHES "^(base|device|detect)$")  # see no graphs
       hone_precompile(hone_${name} base)
     else()
       hone_precompile(hone_${name} ir)

@@ -44,6 +44,11 @@ grep -Eq 'GPU Compute Time: min = [0-9.]+ ms, max = [0-9.]+ ms, mean = [0-9.]+ m
 "$bin/hone" export street.pt --imgsz 320 -o small.onnx
 "$bin/hone" build small.onnx -o small.engine --timing-cache cache
 "$bin/hone" build small.onnx -o small.engine --timing-cache cache | grep >/dev/null ' times taken from the timing cache'
+"$bin/hone" build small.onnx -o bare.engine --strip-source --timing-cache cache
+[ "$(stat -c %s bare.engine)" -lt "$(stat -c %s small.engine)" ] || fail "--strip-source makes no smaller engine"
+for engine in small bare; do "$bin/hone" detect $engine.engine "$picture" --imgsz 320 --no-rect --json $engine.json; done
+cmp small.json bare.json || fail "--strip-source changes the boxes"
+refuses 1 "--strip-source" "$bin/hone" build bare.engine -o again.engine
 "$bin/hone" bench small.engine --duration 50ms --warm-up 0s --json bench.json
 python3 -c "import json; r = json.load(open('bench.json')); assert r['results'][0]['median_ms'] > 0, r"
 "$bin/hone" inspect small.engine | grep >/dev/null GFLOP

@@ -18,7 +18,7 @@ struct BuildArguments {
   int64_t batch = 1;
   int level = 3;
   size_t threads = 0;
-  bool is_static = false;
+  bool is_static = false, strip_source = false;
 };
 
 // Named --min, --opt and --max shapes make one profile; what is missing is filled from the others.
@@ -60,6 +60,7 @@ Result<> build_engine(const BuildArguments& a) {
   options.level = a.level;
   options.thread_count = a.threads;
   options.timing_cache = a.timing_cache;
+  options.strip_source = a.strip_source;
   HONE_ASSIGN(options.deadline, parse_time(a.deadline));
   if (!a.memory_limit.empty()) {
     HONE_ASSIGN(options.memory_limit_bytes, parse_size_bytes(a.memory_limit));
@@ -103,6 +104,8 @@ void add_build(CLI::App& app, CommandLine& line) {
   c->add_option("--timing-cache", a->timing_cache, "Remember kernel timings in this file");
   c->add_option("--level", a->level, "0: no measuring … 5: measure every kernel")->check(CLI::Range(0, 5));
   c->add_option("--threads", a->threads, "CPU threads (default: every core)");
+  c->add_flag("--strip-source", a->strip_source,
+              "Leave the source weights out: a smaller engine, for the tuned shapes and this CPU alone");
   c->add_option("--dump", a->dump, "Print the graph after a stage: import, a pass's name, bound, plan");
   c->footer(
       "example:\n  hone build yolov8m.pt -o yolov8m.engine --min images:1x3x320x320 --opt images:1x3x640x640 "

@@ -100,13 +100,19 @@ InputShapes shapes_of(const Profile& profile, Shape ShapeRange::* which) {
 
 // Packs every weight that the plan's kernels want and the engine does not hold yet.
 Result<> pack_weights(const Plan& plan, size_t thread_count, EngineData& engine) {
-  for (const auto& use : plan.packed) {
-    if (engine.packs.find(use.key)) continue;
-    const Step& step = plan.steps[use.step];
-    auto packed = step.kernel->pack(problem_of(plan, use.step, thread_count));
-    if (!packed) return error_in("packing the weights of " + step.name, packed);
-    engine.packs.add(use.key, std::move(*packed));
-  }
+  std::vector<const PackedUse*> missing;
+  for (const auto& use : plan.packed)
+    if (!engine.packs.find(use.key)) missing.push_back(&use);
+  std::vector<Result<>> done(missing.size());
+  ThreadPool(thread_count).run(missing.size(), [&](size_t i) {
+    const Step& step = plan.steps[missing[i]->step];
+    auto packed = step.kernel->pack(problem_of(plan, missing[i]->step, thread_count));
+    if (packed)
+      engine.packs.add(missing[i]->key, std::move(*packed));
+    else
+      done[i] = error_in("packing the weights of " + step.name, packed);
+  });
+  for (Result<>& result : done) HONE_TRY(std::move(result));
   return {};
 }
 
@@ -209,7 +215,7 @@ Result<BuildReport> build(const std::filesystem::path& model, const std::filesys
   Stages stages(options, report);
   HONE_ASSIGN(const auto engine, build_data(model, options, report, stages));
   stages.begin("write", 0.9);
-  HONE_ASSIGN(report.engine_bytes, write_engine_file(engine_path, *engine, {}));
+  HONE_ASSIGN(report.engine_bytes, write_engine_file(engine_path, *engine, {.strip_source = options.strip_source}));
   stages.end();
   return report;
 }

@@ -11,16 +11,16 @@ constexpr size_t kAlignment = 64, kSlack = 64;
 
 size_t reserved(size_t bytes) { return (bytes + kSlack + kAlignment - 1) / kAlignment * kAlignment; }
 
-struct Range {
+struct Extent {
   size_t begin = 0, end = 0;
 };
 
 // The smallest gap between `taken` (sorted by begin) that holds `bytes`; behind all of them when there is
 // none.
-size_t best_gap(const std::vector<Range>& taken, size_t bytes) {
+size_t best_gap(const std::vector<Extent>& taken, size_t bytes) {
   size_t best = 0, best_size = std::numeric_limits<size_t>::max(), end = 0;
   bool found = false;
-  for (const Range& range : taken) {
+  for (const Extent& range : taken) {
     if (range.begin > end && range.begin - end >= bytes && range.begin - end < best_size) {
       best = end, best_size = range.begin - end;
       found = true;
@@ -40,14 +40,14 @@ ArenaLayout lay_out(const std::vector<Lifetime>& buffers) {
   ArenaLayout layout;
   layout.offsets.assign(buffers.size(), 0);
   std::vector<size_t> placed;
-  std::vector<Range> taken;
+  std::vector<Extent> taken;
   for (const size_t index : order) {
     const Lifetime& buffer = buffers[index];
     taken.clear();
     for (const size_t other : placed)
       if (buffers[other].first <= buffer.last && buffer.first <= buffers[other].last)
         taken.push_back({layout.offsets[other], layout.offsets[other] + reserved(buffers[other].bytes)});
-    std::ranges::sort(taken, {}, &Range::begin);
+    std::ranges::sort(taken, {}, &Extent::begin);
     layout.offsets[index] = best_gap(taken, reserved(buffer.bytes));
     layout.bytes = std::max(layout.bytes, layout.offsets[index] + reserved(buffer.bytes));
     placed.push_back(index);

@@ -76,28 +76,30 @@ std::vector<Panel> make_panels(const ConvGeometry& g) {
 }
 int64_t point_floats(const ConvGeometry& g) { return g.in_blocks() * g.out_blocks() * g.block * g.block; }
 
-// G w G^T in f64. Rows of G belong to the points 0, a, -a, b, -b, infinity: (1, p, p^2) over the product of
-// the differences between p and the other points (winograd_tile.h has the points).
-void transform_filter(const float* w, double (&out)[kPoints]) {
-  const double a = std::sqrt(0.5), b = std::sqrt(2.0);
+// G w G^T in f64, kLanes filters side by side. Rows of G belong to the points 0, a, -a, b, -b, infinity: (1,
+// p, p^2) over the product of the differences between p and the other points (winograd_tile.h has the
+// points).
+constexpr int64_t kLanes = 8;
+using Filters = double[9][kLanes];
+using Transformed = float[kPoints][kLanes];
+void transform_filters(const Filters& w, Transformed& out) {
+  static const double a = std::sqrt(0.5), b = std::sqrt(2.0);
   const double g[6][3] = {{1, 0, 0},
                           {-1 / 1.5, -a / 1.5, -0.5 / 1.5},
                           {-1 / 1.5, a / 1.5, -0.5 / 1.5},
                           {1.0 / 6, b / 6, 2.0 / 6},
                           {1.0 / 6, -b / 6, 2.0 / 6},
                           {0, 0, 1}};
-  double t[6][3];
+  double t[6][3][kLanes];
   for (int i = 0; i < 6; ++i)
-    for (int c = 0; c < 3; ++c) {
-      t[i][c] = 0;
-      for (int r = 0; r < 3; ++r) t[i][c] += g[i][r] * static_cast<double>(w[r * 3 + c]);
-    }
+    for (int c = 0; c < 3; ++c)
+      for (int l = 0; l < kLanes; ++l)
+        t[i][c][l] = g[i][0] * w[c][l] + g[i][1] * w[3 + c][l] + g[i][2] * w[6 + c][l];
   for (int i = 0; i < 6; ++i)
-    for (int j = 0; j < 6; ++j) {
-      double sum = 0;
-      for (int c = 0; c < 3; ++c) sum += t[i][c] * g[j][c];
-      out[i * 6 + j] = sum;
-    }
+    for (int j = 0; j < 6; ++j)
+      for (int l = 0; l < kLanes; ++l)
+        out[i * 6 + j][l] =
+            static_cast<float>(t[i][0][l] * g[j][0] + t[i][1][l] * g[j][1] + t[i][2][l] * g[j][2]);
 }
 
 class WinogradRunner final : public Runner {
@@ -271,24 +273,18 @@ class WinogradConv final : public Kernel {
     if (std::string why = read_winograd(problem, g); !why.empty())
       return error(StatusCode::invalid_argument, why);
     HONE_ASSIGN(ConvWeights weights, read_weights(problem, g));
-    std::vector<float> packed = std::move(weights.bias);
-    const size_t head = packed.size();
-    packed.resize(head + static_cast<size_t>(kPoints * point_floats(g)));
+    const size_t head = weights.bias.size();
+    std::vector<std::byte> bytes((head + static_cast<size_t>(kPoints * point_floats(g))) * sizeof(float));
+    auto* packed = reinterpret_cast<float*>(bytes.data());
+    std::ranges::copy(weights.bias, packed);
     for (const Panel& panel : make_panels(g)) {
       const int64_t width = panel.blocks * g.block;
-      for (int64_t o = 0; o < width; ++o) {
-        const int64_t m = panel.first_block * g.block + o;
-        if (m >= g.out_channels) break;
-        for (int64_t c = 0; c < g.in_channels; ++c) {
-          double points[kPoints];
-          transform_filter(weights.weight.data() + (m * g.in_channels + c) * 9, points);
-          float* out = packed.data() + head + panel.weights + c * width + o;
-          for (int64_t point = 0; point < kPoints; ++point)
-            out[point * point_floats(g)] = static_cast<float>(points[point]);
-        }
-      }
+      for (int64_t o = 0; o < width; o += kLanes)
+        for (int64_t c = 0; c < g.in_channels; ++c)
+          pack_lanes(g, weights.weight, panel.first_block * g.block + o, c,
+                     packed + head + panel.weights + c * width + o);
     }
-    return to_bytes(packed);
+    return bytes;
   }
 
   Result<std::unique_ptr<Runner>> prepare(const Problem& problem,
@@ -314,6 +310,20 @@ class WinogradConv final : public Kernel {
     const int64_t tiles = (g.out_height + kTile - 1) / kTile * ((g.out_width + kTile - 1) / kTile);
     if (tiles * kTile * kTile > 2 * g.out_area()) return "tiles of 4x4 fit the output badly";
     return {};
+  }
+
+  // Filters [first, first + kLanes) of input channel c, at each of the points.
+  static void pack_lanes(const ConvGeometry& g, const std::vector<float>& weight, int64_t first, int64_t c,
+                         float* out) {
+    Filters filters = {};
+    const int64_t lanes = std::min(kLanes, g.out_channels - first);
+    for (int64_t l = 0; l < lanes; ++l)
+      for (int64_t tap = 0; tap < 9; ++tap)
+        filters[tap][l] = weight[static_cast<size_t>(((first + l) * g.in_channels + c) * 9 + tap)];
+    Transformed points;
+    transform_filters(filters, points);
+    for (int64_t point = 0; point < kPoints; ++point)
+      std::copy_n(points[point], kLanes, out + point * point_floats(g));
   }
 
   const TileIsa& isa_;

@@ -1,8 +1,9 @@
-// Resize of the last two axes of rank-4 f32 in any layout: nearest by whole factors (YOLO's upsampling), and
-// bilinear.
+// Resize of the last two axes of rank-4 tensors in any layout: nearest by whole factors (YOLO's upsampling) in
+// any type of whole bytes, and bilinear in f32.
 #include <cstring>
 
 #include "kernels/cpu_kernel.h"
+#include "kernels/element.h"
 #include "kernels/resize/taps.h"
 
 namespace hone {
@@ -46,7 +47,7 @@ bool scales_of(const Problem& p, std::array<double, 4>* scales) {
 std::string check_shapes(const Problem& p, std::array<double, 4>* scales) {
   if (p.inputs.empty() || p.outputs.size() != 1 || !p.inputs[0].has_shape) return "lacks an operand";
   const TensorDesc &x = p.inputs[0], &y = p.outputs[0];
-  if (x.type != DType::f32 || y.type != DType::f32) return "takes f32";
+  if (x.type != y.type) return "input and output differ in type";
   if (x.shape.size() != 4 || y.shape.size() != 4 || x.layout != y.layout)
     return "wants rank 4 and one layout";
   for (size_t i = 1; i < p.inputs.size(); ++i)
@@ -72,8 +73,9 @@ Verdict check_nearest(const Problem& p) {
   return yes_to(p);
 }
 
-// Repeats each pixel of a row.
-void widen_row(const float* from, float* to, int64_t width, int64_t factor, int64_t pixel) {
+// Repeats each pixel of a row. T: as wide as an element.
+template <class T>
+void widen_row(const T* from, T* to, int64_t width, int64_t factor, int64_t pixel) {
   if (pixel == 1 && factor == 2) {
     for (int64_t w = 0; w < width; ++w) to[2 * w] = to[2 * w + 1] = from[w];
     return;
@@ -81,10 +83,11 @@ void widen_row(const float* from, float* to, int64_t width, int64_t factor, int6
   for (int64_t w = 0; w < width; ++w, from += pixel)
     for (int64_t k = 0; k < factor; ++k, to += pixel)
       pixel == 1 ? void(*to = *from)
-                 : void(std::memcpy(to, from, static_cast<size_t>(pixel) * sizeof(float)));
+                 : void(std::memcpy(to, from, static_cast<size_t>(pixel) * sizeof(T)));
 }
 
-void compute_nearest(const Op&, const RunArgs& args) {
+template <class T>
+void repeat_pixels(const RunArgs& args) {
   const TensorArg &x = args.inputs[0], &y = args.outputs[0];
   const Shape &in = x.desc->shape, &out = y.desc->shape;
   const Planes planes = planes_of(*x.desc);
@@ -94,14 +97,26 @@ void compute_nearest(const Op&, const RunArgs& args) {
       *args.threads, in[0] * planes.count * rows, (8 << 10) / row_size + 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t row = i % (planes.count * rows), image = i / (planes.count * rows);
-          const float* from =
-              static_cast<const float*>(x.data) + image * x.image_stride + row * width * planes.pixel;
-          float* to = static_cast<float*>(y.data) + image * y.image_stride + row * down * row_size;
+          const T* from = static_cast<const T*>(x.data) + image * x.image_stride + row * width * planes.pixel;
+          T* to = static_cast<T*>(y.data) + image * y.image_stride + row * down * row_size;
           widen_row(from, to, width, across, planes.pixel);
           for (int64_t k = 1; k < down; ++k)
-            std::memcpy(to + k * row_size, to, static_cast<size_t>(row_size) * sizeof(float));
+            std::memcpy(to + k * row_size, to, static_cast<size_t>(row_size) * sizeof(T));
         }
       });
+}
+
+void compute_nearest(const Op&, const RunArgs& args) {
+  switch (element_size(args.inputs[0].desc->type)) {
+    case 1:
+      return repeat_pixels<uint8_t>(args);
+    case 2:
+      return repeat_pixels<uint16_t>(args);
+    case 4:
+      return repeat_pixels<uint32_t>(args);
+    default:
+      return repeat_pixels<uint64_t>(args);
+  }
 }
 
 // One table for each axis.
@@ -110,6 +125,7 @@ size_t table_bytes(const Shape& out) { return static_cast<size_t>(out[2] + out[3
 Verdict check_linear(const Problem& p) {
   const auto& resize = std::get<Resize>(p.op);
   if (resize.mode != ResizeMode::linear || resize.exclude_outside) return Verdict::no("is bilinear");
+  if (p.inputs[0].type != DType::f32) return Verdict::no("takes f32");
   std::array<double, 4> scales{};
   if (std::string why = check_shapes(p, &scales); !why.empty()) return Verdict::no(why);
   return yes_to(p, {.workspace_bytes = table_bytes(p.outputs[0].shape)});
