@@ -112,3 +112,33 @@ function(hone_test target)
   add_test(NAME ${target} COMMAND ${target})
   set_tests_properties(${target} PROPERTIES TIMEOUT 600)
 endfunction()
+
+# CUDA source becomes text in the program: every .cu and .cuh of the folder a std::string_view hone::cuda_text::NAME_cu,
+# declared in the generated cuda_text.h. Names of files are their own in a room.
+function(hone_embed_cuda target)
+  hone_collect(sources ${CMAKE_CURRENT_SOURCE_DIR} *.cu)
+  hone_collect(headers ${CMAKE_CURRENT_SOURCE_DIR} *.cuh)
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/cuda_text)
+  set(declarations)
+  foreach(file ${sources} ${headers})
+    get_filename_component(name ${file} NAME)
+    string(REPLACE "." "_" name ${name})
+    string(APPEND declarations "extern const std::string_view ${name};\n")
+    add_custom_command(OUTPUT ${folder}/${name}.cc
+      COMMAND ${CMAKE_COMMAND} -DINPUT=${file} -DOUTPUT=${folder}/${name}.cc -DNAME=${name}
+              -P ${CMAKE_SOURCE_DIR}/cmake/embed_text.cmake
+      DEPENDS ${file} ${CMAKE_SOURCE_DIR}/cmake/embed_text.cmake)
+    target_sources(${target} PRIVATE ${folder}/${name}.cc)
+    set_source_files_properties(${folder}/${name}.cc PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+  endforeach()
+  file(CONFIGURE OUTPUT ${folder}/cuda_text.h @ONLY CONTENT
+"// Generated: the text of the CUDA sources.
+#pragma once
+
+#include <string_view>
+
+namespace hone::cuda_text {
+${declarations}}
+")
+  target_include_directories(${target} PRIVATE ${folder})
+endfunction()

@@ -16,6 +16,16 @@ enum class DeviceKind : uint8_t { cpu, cuda, null };
 
 class Device;
 
+// What kernels' may_i() and cost models look at on a GPU.
+struct GpuTraits {
+  int capability = 0;  // 86, 90: which instructions kernels may use
+  int multiprocessors = 0;
+  size_t shared_per_block_bytes = 0, shared_per_multiprocessor_bytes = 0, l2_bytes = 0,
+         registers_per_multiprocessor = 65536;
+  double bytes_per_ns = 0, clock_ghz = 0;  // of device memory, and the boost clock
+  bool dependent_launch = false;           // kernels may overlap their predecessor's end (sm_90 and newer)
+};
+
 // Device memory, 256-byte aligned, freed with its last owner. Contents are undefined at first.
 class DeviceBuffer {
  public:
@@ -34,6 +44,8 @@ class Device {
   // What a timing or a tuned choice is valid for: "cpu/avx2/AMD EPYC 7763/t2", "cuda/sm_90/NVIDIA H200/driver
   // 580".
   virtual std::string fingerprint() const = 0;
+  // Null where there is no GPU. Constant for the device's life.
+  virtual const GpuTraits* gpu() const { return nullptr; }
 
   virtual Result<std::shared_ptr<DeviceBuffer>> allocate(size_t size_bytes) = 0;
   // Bounds are checked; the call returns when the bytes may be reused.

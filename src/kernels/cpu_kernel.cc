@@ -113,7 +113,7 @@ LayoutView view_of(const TensorDesc& desc, int64_t image_stride) {
     view.stride = dense_strides(desc.shape);
   } else {
     const int64_t height = desc.shape[2], width = desc.shape[3];
-    const int64_t pixel = block > 1 ? block : desc.shape[1];
+    const int64_t pixel = block > 1 ? block : image_stride;
     view.stride[1] = block > 1 ? height * width * block : 1;
     view.stride[2] = width * pixel;
     view.stride[3] = pixel;
@@ -123,7 +123,9 @@ LayoutView view_of(const TensorDesc& desc, int64_t image_stride) {
       view.stride[4] = 1;
     }
   }
-  if (!desc.shape.empty()) view.stride[0] = image_stride;
+  if (!desc.shape.empty())
+    view.stride[0] =
+        desc.layout == Layout::nhwc ? desc.shape[2] * desc.shape[3] * image_stride : image_stride;
   return view;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "device/cuda/program.h"
 #include "device/device.h"
 #include "ir/constant.h"
 #include "ir/op.h"
@@ -24,6 +25,7 @@ struct Problem {
   std::span<const TensorDesc> outputs;
   std::span<const ConstantPtr> constants;
   size_t thread_count = 1;
+  Device* device = nullptr;  // where it will run; null: the CPU
 };
 
 struct Verdict {
@@ -33,6 +35,7 @@ struct Verdict {
   double estimated_ms = 0;     // cost model; 0: unknown
   bool in_place = false;       // output 0 may lie on input 0 (same bytes)
   bool image_stride = false;   // honours TensorArg::image_stride, so that it can work on slices of a concat
+  size_t slice_alignment = 1;  // bytes: of a slice's address and of its stride; image_stride kernels only
 
   static Verdict no(std::string why) { return {.legal = false, .reason = std::move(why)}; }
 };
@@ -45,7 +48,9 @@ struct LayoutSignature {
 
 // One tensor at run time. `image_stride` is the distance in elements between two indices of dimension 0;
 // within an image the elements are dense in the desc's layout. It equals the dense distance unless the tensor
-// is a channel slice.
+// is a channel slice. In `nhwc` it is the distance between two pixels instead: the channels of the tensor, or
+// of the whole that the tensor is a channel slice of; pixels, rows and images follow one another at that
+// distance.
 struct TensorArg {
   void* data = nullptr;  // 64-byte aligned for dense tensors; null for an absent input
   const TensorDesc* desc = nullptr;
@@ -57,7 +62,7 @@ struct RunArgs {
   std::span<const TensorArg> outputs;
   std::byte* workspace = nullptr;
   ThreadPool* threads = nullptr;  // CPU kernels
-  void* stream = nullptr;         // CUDA kernels: CUstream
+  void* stream = nullptr;         // CUDA kernels: CUstream; run() enqueues launches on it and nothing else
 };
 
 // A prepared kernel: everything that can be done ahead is done. run() allocates nothing and cannot fail. One
@@ -91,7 +96,11 @@ class Kernel {
   // Which inputs packing covers: their bytes are not handed to run().
   virtual std::vector<size_t> packed_inputs(const Problem&) const { return {}; }
   virtual Result<std::vector<std::byte>> pack(const Problem&) const { return std::vector<std::byte>{}; }
-  // `packed` (64-byte aligned) outlives the runner.
+  // What prepare() will load onto the GPU, so that a builder can compile ahead, in parallel, for any target.
+  virtual Result<std::vector<cuda::Program>> programs(const Problem&) const {
+    return std::vector<cuda::Program>{};
+  }
+  // `packed` (64-byte aligned; in the device's memory) outlives the runner.
   virtual Result<std::unique_ptr<Runner>> prepare(const Problem& problem,
                                                   std::span<const std::byte> packed) const = 0;
 };
@@ -106,7 +115,11 @@ const Kernel* find_kernel(std::string_view name);
 Result<std::vector<Bytes>> run_reference(const Op& op, std::span<const TensorDesc> inputs,
                                          std::span<const Bytes> data, std::span<const TensorDesc> outputs);
 
-// Dense distance in elements between two images of a desc.
+// Dense distance in elements between two images of a desc; in `nhwc` between two pixels.
 int64_t dense_image_stride(const TensorDesc& desc);
+// What lies at distances of image_stride: images; in `nhwc` the pixels of all images. 1 for scalars.
+int64_t image_count(const TensorDesc& desc);
+// Elements between two indices of dimension 0.
+int64_t image_distance(const TensorArg& arg);
 
 }  // namespace hone

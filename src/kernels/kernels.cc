@@ -6,17 +6,23 @@
 namespace hone {
 
 #define HONE_KERNEL(row) const Kernel& row();
+#define HONE_KERNEL_FAMILY(rows) std::span<const Kernel* const> rows();
 #include "kernels/kernels.inc"
 #undef HONE_KERNEL
+#undef HONE_KERNEL_FAMILY
 
 namespace {
 
 std::vector<const Kernel*> rows() {
-  std::vector<const Kernel*> all = {
-#define HONE_KERNEL(row) &row(),
+  std::vector<const Kernel*> all;
+  [[maybe_unused]] const auto add = [&all](std::span<const Kernel* const> family) {
+    all.insert(all.end(), family.begin(), family.end());
+  };
+#define HONE_KERNEL(row) all.push_back(&row());
+#define HONE_KERNEL_FAMILY(rows) add(rows());
 #include "kernels/kernels.inc"
 #undef HONE_KERNEL
-  };
+#undef HONE_KERNEL_FAMILY
   std::stable_partition(all.begin(), all.end(), [](const Kernel* k) { return k->is_reference(); });
   return all;
 }
@@ -57,11 +63,24 @@ std::vector<LayoutSignature> Kernel::signatures(const Op&, std::span<const Tenso
 
 int64_t dense_image_stride(const TensorDesc& desc) {
   if (!desc.has_shape || desc.shape.empty()) return 1;
+  if (desc.layout == Layout::nhwc && desc.shape.size() == 4) return desc.shape[1];
   const int64_t block = channel_block(desc.layout);
   int64_t stride = 1;
   for (size_t i = 1; i < desc.shape.size(); ++i)
     stride *= i == 1 ? (desc.shape[i] + block - 1) / block * block : desc.shape[i];
   return stride;
+}
+
+int64_t image_count(const TensorDesc& desc) {
+  if (!desc.has_shape || desc.shape.empty()) return 1;
+  const bool by_pixel = desc.layout == Layout::nhwc && desc.shape.size() == 4;
+  return by_pixel ? desc.shape[0] * desc.shape[2] * desc.shape[3] : desc.shape[0];
+}
+
+int64_t image_distance(const TensorArg& arg) {
+  const TensorDesc& desc = *arg.desc;
+  const bool by_pixel = desc.layout == Layout::nhwc && desc.shape.size() == 4;
+  return by_pixel ? desc.shape[2] * desc.shape[3] * arg.image_stride : arg.image_stride;
 }
 
 Result<std::vector<Bytes>> run_reference(const Op& op, std::span<const TensorDesc> inputs,

@@ -25,10 +25,7 @@ size_t Draft::offset_in_root(TensorId id) const {
   return offset;
 }
 
-int64_t Draft::images(TensorId id) const {
-  const Shape& shape = tensor(id).desc.shape;
-  return shape.empty() ? 1 : shape[0];
-}
+int64_t Draft::images(TensorId id) const { return image_count(tensor(id).desc); }
 
 int64_t Draft::image_stride(TensorId id) const {
   const DraftTensor& t = tensor(id);
@@ -47,7 +44,14 @@ bool Draft::is_strided(TensorId id) const {
 }
 
 bool Draft::fits(const DraftStep& step, TensorId id) const {
-  if (step.verdict.image_stride || step.kernel == nullptr) return true;
+  if (step.kernel == nullptr) return true;
+  if (step.verdict.image_stride) {
+    const size_t alignment = step.verdict.slice_alignment;
+    if (alignment <= 1 || tensor(root(id)).place == Operand::Place::constant) return true;
+    const TensorDesc& desc = tensor(id).desc;
+    const size_t stride = static_cast<size_t>(image_stride(id)) * (dtype_bits(desc.type) / 8);
+    return offset_in_root(id) % alignment == 0 && (!is_strided(id) || stride % alignment == 0);
+  }
   if (is_strided(id)) return false;
   // A kernel that knows nothing of slices may count on the alignment of dense tensors; plain C++ does not.
   return step.kernel->is_reference() || offset_in_root(id) % kAlignment == 0;

@@ -59,9 +59,9 @@ struct Draft {
 
   TensorId root(TensorId id) const;
   size_t offset_in_root(TensorId id) const;  // bytes
-  int64_t images(TensorId id) const;         // extent of dimension 0; 1 for scalars
-  int64_t image_stride(TensorId id) const;   // elements
-  size_t bytes(TensorId id) const;           // dense, in its layout
+  int64_t images(TensorId id) const;  // extent of dimension 0 (nhwc: pixels of all images); 1 for scalars
+  int64_t image_stride(TensorId id) const;  // elements
+  size_t bytes(TensorId id) const;          // dense, in its layout
   // Its images do not follow one another.
   bool is_strided(TensorId id) const;
   // The step's kernel can work on the tensor where it lies.

@@ -151,8 +151,9 @@ TEST(DataMovement, ranges_of_an_axis_are_runs_of_memory_only_behind_extents_of_o
   EXPECT_EQ(run_offset(ragged, 1, 16, 4), 16 * 30);  // the last part brings the padding along
   TensorDesc channels_last = plain;
   channels_last.layout = Layout::nhwc;
-  EXPECT_EQ(run_offset(channels_last, 2, 2, 3), 2 * 6 * 24);
-  EXPECT_EQ(run_offset(channels_last, 1, 8, 8), std::nullopt);
+  EXPECT_EQ(run_offset(channels_last, 1, 8, 8), 8);  // in each pixel
+  EXPECT_EQ(run_offset(channels_last, 0, 1, 1), 30);
+  EXPECT_EQ(run_offset(channels_last, 2, 2, 3), std::nullopt);
   EXPECT_EQ(run_offset(plain, 1, 20, 8), std::nullopt);  // leaves the axis
 }
 

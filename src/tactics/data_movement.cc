@@ -137,17 +137,18 @@ std::optional<int64_t> run_offset(const TensorDesc& whole, size_t axis, int64_t 
   const Shape& shape = whole.shape;
   const size_t rank = shape.size();
   if (axis >= rank || begin < 0 || extent < 0 || begin + extent > shape[axis]) return std::nullopt;
-  if (axis == 0) return begin;
   if (whole.layout != Layout::plain && rank != 4) return std::nullopt;
+  if (whole.layout == Layout::nhwc) {  // the unit that repeats is the pixel
+    if (axis == 0) return begin * shape[2] * shape[3];
+    return axis == 1 ? std::optional(begin) : std::nullopt;
+  }
+  if (axis == 0) return begin;
   const int64_t block = channel_block(whole.layout);
   if (block > 1 && axis == 1 && (begin % block != 0 || (extent % block != 0 && begin + extent != shape[1])))
     return std::nullopt;
-  // Extents in the order in which they lie in memory, behind dimension 0.
-  constexpr std::array<size_t, 4> kNhwc = {0, 2, 3, 1};
   int64_t inner = block;
   bool behind = false;
-  for (size_t i = 1; i < rank; ++i) {
-    const size_t dim = whole.layout == Layout::nhwc ? kNhwc[i] : i;
+  for (size_t dim = 1; dim < rank; ++dim) {
     if (dim == axis) {
       behind = true;
       continue;

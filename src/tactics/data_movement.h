@@ -28,8 +28,9 @@ Movement movement_of(const Graph& graph, const Node& node);
 std::vector<TensorDesc> output_descs(const Graph& graph, const Node& node);
 
 // Elements from the start of an image of `whole` to the range [begin, begin + extent) of `axis`, when that
-// range is one run of memory in each image (axis 0: a run of images, the offset counted in images). Nothing
-// when it is not.
+// range is one run of memory in each image (axis 0: a run of images, the offset counted in images). In `nhwc`
+// pixels take the place of images: the range of channels must be one run in each pixel. Nothing when it is
+// not.
 std::optional<int64_t> run_offset(const TensorDesc& whole, size_t axis, int64_t begin, int64_t extent);
 
 // The movement is a view when every tensor of the node has this layout.

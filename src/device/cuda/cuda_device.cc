@@ -3,48 +3,41 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <atomic>
+#include <map>
 
-#include "device/cuda/driver.h"
+#include "device/cuda/device_shared.h"
 
 namespace hone {
+
+namespace cuda {
+
+Current::Current(const Driver& driver, Context context)
+    : driver_(driver), pushed_(driver.context_push(context) == kSuccess) {}
+Current::~Current() {
+  Context ignored = nullptr;
+  if (pushed_) driver_.context_pop(&ignored);
+}
+
+DeviceShared::~DeviceShared() {
+  if (context == nullptr) return;
+  if (copies != nullptr) {
+    const Current current(*driver, context);
+    driver->stream_destroy(copies);
+  }
+  driver->context_release(ordinal);
+}
+
+}  // namespace cuda
+
 namespace {
 
+using cuda::Current;
+using cuda::DeviceShared;
 using cuda::Driver;
-
-// The primary context, current on this thread for as long as this lives; contexts of other libraries stay as
-// they were.
-class Current {
- public:
-  Current(const Driver& driver, cuda::Context context)
-      : driver_(driver), pushed_(driver.context_push(context) == cuda::kSuccess) {}
-  ~Current() {
-    cuda::Context ignored = nullptr;
-    if (pushed_) driver_.context_pop(&ignored);
-  }
-  Current(const Current&) = delete;
-  Current& operator=(const Current&) = delete;
-
- private:
-  const Driver& driver_;
-  bool pushed_;
-};
-
-// What buffers share with their device, which they may outlive.
-struct Shared {
-  const Driver* driver = nullptr;
-  cuda::DeviceOrdinal ordinal = 0;
-  cuda::Context context = nullptr;
-  std::atomic<size_t> now{0}, peak{0};
-
-  ~Shared() {
-    if (context) driver->context_release(ordinal);
-  }
-};
 
 class CudaBuffer final : public DeviceBuffer {
  public:
-  CudaBuffer(std::shared_ptr<Shared> shared, cuda::Address address, size_t size_bytes)
+  CudaBuffer(std::shared_ptr<DeviceShared> shared, cuda::Address address, size_t size_bytes)
       : shared_(std::move(shared)), address_(address), size_bytes_(size_bytes) {
     const size_t total = shared_->now.fetch_add(size_bytes_) + size_bytes_;
     size_t seen = shared_->peak.load();
@@ -56,11 +49,13 @@ class CudaBuffer final : public DeviceBuffer {
     shared_->driver->memory_free(address_);
     shared_->now.fetch_sub(size_bytes_);
   }
+  CudaBuffer(const CudaBuffer&) = delete;
+  CudaBuffer& operator=(const CudaBuffer&) = delete;
   void* address() const override { return reinterpret_cast<void*>(address_); }
   size_t size_bytes() const override { return size_bytes_; }
 
  private:
-  std::shared_ptr<Shared> shared_;
+  std::shared_ptr<DeviceShared> shared_;
   cuda::Address address_;
   size_t size_bytes_;
 };
@@ -79,78 +74,104 @@ Result<CudaProperties> read_properties(const Driver& d, cuda::DeviceOrdinal devi
   p.multiprocessors = attribute(cuda::kMultiprocessorCount);
   p.l2_bytes = static_cast<size_t>(attribute(cuda::kL2Bytes));
   p.shared_per_block_bytes = static_cast<size_t>(attribute(cuda::kMaxSharedPerBlockOptin));
+  p.shared_per_multiprocessor_bytes = static_cast<size_t>(attribute(cuda::kMaxSharedPerMultiprocessor));
+  p.registers_per_multiprocessor = static_cast<size_t>(attribute(cuda::kRegistersPerMultiprocessor));
   p.clock_khz = attribute(cuda::kClockKhz);
   p.memory_clock_khz = attribute(cuda::kMemoryClockKhz);
   p.memory_bus_bits = attribute(cuda::kMemoryBusBits);
   return p;
 }
 
-class CudaDevice final : public Device {
- public:
-  CudaDevice(std::shared_ptr<Shared> shared, CudaProperties properties)
-      : shared_(std::move(shared)), properties_(std::move(properties)) {}
+cuda::Address address_of(const DeviceBuffer& buffer) {
+  return reinterpret_cast<cuda::Address>(buffer.address());
+}
 
-  DeviceKind kind() const override { return DeviceKind::cuda; }
-  std::string name() const override { return fmt::format("cuda:{}", shared_->ordinal); }
-  std::string fingerprint() const override {
-    return fmt::format("cuda/sm_{}/{}/driver {}", properties_.capability, properties_.name,
-                       cuda::version_text(shared_->driver->version));
-  }
+Result<> inside(const std::string& device, const char* what, size_t offset, size_t count,
+                const DeviceBuffer& buffer) {
+  if (offset <= buffer.size_bytes() && count <= buffer.size_bytes() - offset) return {};
+  return error(StatusCode::invalid_argument,
+               fmt::format("{}: {} of {} bytes at {} leaves a buffer of {} bytes", device, what, count,
+                           offset, buffer.size_bytes()));
+}
 
-  Result<std::shared_ptr<DeviceBuffer>> allocate(size_t size_bytes) override {
-    const Current current(driver(), shared_->context);
-    cuda::Address address = 0;
-    // A buffer of nothing has an address of its own all the same.
-    HONE_TRY(
-        driver().check(driver().memory_allocate(&address, size_bytes == 0 ? 1 : size_bytes),
-                       fmt::format("{}: {} bytes of memory cannot be had: cuMemAlloc", name(), size_bytes)));
-    return std::make_shared<CudaBuffer>(shared_, address, size_bytes);
-  }
-  Result<> copy_in(DeviceBuffer& target, size_t offset, std::span<const std::byte> source) override {
-    HONE_TRY(inside("copy_in", offset, source.size(), target));
-    if (source.empty()) return {};
-    const Current current(driver(), shared_->context);
-    return driver().check(driver().copy_to_device(address_of(target) + offset, source.data(), source.size()),
-                          "cuMemcpyHtoD");
-  }
-  Result<> copy_out(std::span<std::byte> target, const DeviceBuffer& source, size_t offset) override {
-    HONE_TRY(inside("copy_out", offset, target.size(), source));
-    if (target.empty()) return {};
-    const Current current(driver(), shared_->context);
-    return driver().check(driver().copy_to_host(target.data(), address_of(source) + offset, target.size()),
-                          "cuMemcpyDtoH");
-  }
-  Result<> fill(DeviceBuffer& target, std::byte value) override {
-    if (target.size_bytes() == 0) return {};
-    const Current current(driver(), shared_->context);
-    return driver().check(
-        driver().fill_bytes(address_of(target), std::to_integer<unsigned char>(value), target.size_bytes()),
-        "cuMemsetD8");
-  }
-  Result<> synchronize() override {
-    const Current current(driver(), shared_->context);
-    return driver().check(driver().context_synchronize(), "cuCtxSynchronize");
-  }
-  size_t allocated_bytes() const override { return shared_->now; }
-  size_t peak_allocated_bytes() const override { return shared_->peak; }
-
- private:
-  const Driver& driver() const { return *shared_->driver; }
-  static cuda::Address address_of(const DeviceBuffer& buffer) {
-    return reinterpret_cast<cuda::Address>(buffer.address());
-  }
-  Result<> inside(const char* what, size_t offset, size_t count, const DeviceBuffer& buffer) const {
-    if (offset <= buffer.size_bytes() && count <= buffer.size_bytes() - offset) return {};
-    return error(StatusCode::invalid_argument,
-                 fmt::format("{}: {} of {} bytes at {} leaves a buffer of {} bytes", name(), what, count,
-                             offset, buffer.size_bytes()));
-  }
-
-  std::shared_ptr<Shared> shared_;
-  CudaProperties properties_;
-};
+std::unexpected<Status> no_card(const CudaDevice& device) {
+  return error(StatusCode::unsupported,
+               fmt::format("{} is a target without the card: nothing can run on it", device.target()));
+}
 
 }  // namespace
+
+CudaDevice::CudaDevice(std::shared_ptr<DeviceShared> shared, CudaProperties properties)
+    : shared_(std::move(shared)),
+      properties_(std::move(properties)),
+      traits_(gpu_traits(properties_)),
+      target_(cuda::target_name(properties_.capability)) {}
+
+std::string CudaDevice::name() const {
+  return has_card() ? fmt::format("cuda:{}", shared_->ordinal) : "cuda/" + target_;
+}
+
+std::string CudaDevice::fingerprint() const {
+  // Which kernels were allowed is part of what a choice is valid for; the driver is not: it compiles nothing.
+  const std::string lesser =
+      traits_.capability < properties_.capability ? fmt::format("/kernels sm_{}", traits_.capability) : "";
+  return fmt::format("cuda/sm_{}/{}{}{}", properties_.capability, properties_.name,
+                     has_card() ? "" : " (expected)", lesser);
+}
+
+bool CudaDevice::has_card() const { return shared_->driver != nullptr; }
+const Driver& CudaDevice::driver() const { return *shared_->driver; }
+cuda::Context CudaDevice::context() const { return shared_->context; }
+size_t CudaDevice::allocated_bytes() const { return shared_->now; }
+size_t CudaDevice::peak_allocated_bytes() const { return shared_->peak; }
+
+Result<std::shared_ptr<DeviceBuffer>> CudaDevice::allocate(size_t size_bytes) {
+  if (!has_card()) return no_card(*this);
+  const Current current(driver(), context());
+  cuda::Address address = 0;
+  // A buffer of nothing has an address of its own all the same.
+  HONE_TRY(
+      driver().check(driver().memory_allocate(&address, size_bytes == 0 ? 1 : size_bytes),
+                     fmt::format("{}: {} bytes of memory cannot be had: cuMemAlloc", name(), size_bytes)));
+  return std::make_shared<CudaBuffer>(shared_, address, size_bytes);
+}
+
+// Synchronous copies of pageable memory return before the bytes have arrived, and other streams do not wait
+// for them: hence a stream of its own, and a wait.
+Result<> CudaDevice::copy_in(DeviceBuffer& target, size_t offset, std::span<const std::byte> source) {
+  HONE_TRY(inside(name(), "copy_in", offset, source.size(), target));
+  if (source.empty()) return {};
+  const Current current(driver(), context());
+  HONE_TRY(driver().check(driver().copy_to_device_async(address_of(target) + offset, source.data(),
+                                                        source.size(), shared_->copies),
+                          "cuMemcpyHtoDAsync"));
+  return driver().check(driver().stream_synchronize(shared_->copies), "cuStreamSynchronize");
+}
+
+Result<> CudaDevice::copy_out(std::span<std::byte> target, const DeviceBuffer& source, size_t offset) {
+  HONE_TRY(inside(name(), "copy_out", offset, target.size(), source));
+  if (target.empty()) return {};
+  const Current current(driver(), context());
+  HONE_TRY(driver().check(
+      driver().copy_to_host_async(target.data(), address_of(source) + offset, target.size(), shared_->copies),
+      "cuMemcpyDtoHAsync"));
+  return driver().check(driver().stream_synchronize(shared_->copies), "cuStreamSynchronize");
+}
+
+Result<> CudaDevice::fill(DeviceBuffer& target, std::byte value) {
+  if (target.size_bytes() == 0) return {};
+  const Current current(driver(), context());
+  HONE_TRY(driver().check(driver().fill_bytes_async(address_of(target), std::to_integer<unsigned char>(value),
+                                                    target.size_bytes(), shared_->copies),
+                          "cuMemsetD8Async"));
+  return driver().check(driver().stream_synchronize(shared_->copies), "cuStreamSynchronize");
+}
+
+Result<> CudaDevice::synchronize() {
+  if (!has_card()) return no_card(*this);
+  const Current current(driver(), context());
+  return driver().check(driver().context_synchronize(), "cuCtxSynchronize");
+}
 
 Result<std::vector<CudaProperties>> cuda_devices() {
   HONE_ASSIGN(const Driver* d, cuda::driver());
@@ -166,6 +187,21 @@ Result<std::vector<CudaProperties>> cuda_devices() {
   return devices;
 }
 
+namespace {
+
+Result<std::shared_ptr<Device>> make_cuda_device(const Driver& d, size_t ordinal) {
+  auto shared = std::make_shared<DeviceShared>();
+  shared->driver = &d;
+  HONE_TRY(d.check(d.device_get(&shared->ordinal, static_cast<int>(ordinal)), "cuDeviceGet"));
+  HONE_ASSIGN(CudaProperties properties, read_properties(d, shared->ordinal));
+  HONE_TRY(d.check(d.context_retain(&shared->context, shared->ordinal), "cuDevicePrimaryCtxRetain"));
+  const Current current(d, shared->context);
+  HONE_TRY(d.check(d.stream_create(&shared->copies, cuda::kStreamNonBlocking), "cuStreamCreate"));
+  return std::make_shared<CudaDevice>(std::move(shared), std::move(properties));
+}
+
+}  // namespace
+
 Result<std::shared_ptr<Device>> open_cuda_device(size_t ordinal) {
   auto opened = cuda::driver();
   if (!opened) return error_in(fmt::format("device cuda:{}", ordinal), opened);
@@ -175,12 +211,18 @@ Result<std::shared_ptr<Device>> open_cuda_device(size_t ordinal) {
   if (ordinal >= static_cast<size_t>(count))
     return error(StatusCode::not_found,
                  fmt::format("device cuda:{} is not there: the driver shows {} GPUs", ordinal, count));
-  auto shared = std::make_shared<Shared>();
-  shared->driver = &d;
-  HONE_TRY(d.check(d.device_get(&shared->ordinal, static_cast<int>(ordinal)), "cuDeviceGet"));
-  HONE_ASSIGN(CudaProperties properties, read_properties(d, shared->ordinal));
-  HONE_TRY(d.check(d.context_retain(&shared->context, shared->ordinal), "cuDevicePrimaryCtxRetain"));
-  return std::make_shared<CudaDevice>(std::move(shared), std::move(properties));
+  static std::mutex mutex;
+  static std::map<size_t, std::weak_ptr<Device>> open;
+  const std::scoped_lock lock(mutex);
+  if (auto known = open[ordinal].lock()) return known;
+  HONE_ASSIGN(auto device, make_cuda_device(d, ordinal));
+  open[ordinal] = device;
+  return device;
+}
+
+Result<std::shared_ptr<CudaDevice>> make_cuda_target(int capability) {
+  HONE_ASSIGN(CudaProperties properties, typical_card(capability));
+  return std::make_shared<CudaDevice>(std::make_shared<DeviceShared>(), std::move(properties));
 }
 
 }  // namespace hone

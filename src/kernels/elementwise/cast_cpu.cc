@@ -63,7 +63,8 @@ void compute(const Op&, const RunArgs& args) {
   const Convert convert = conversion(x.desc->type, y.desc->type);
   const auto from_size = static_cast<int64_t>(element_size(x.desc->type)),
              to_size = static_cast<int64_t>(element_size(y.desc->type));
-  const int64_t dense = dense_image_stride(*x.desc), images = x.desc->shape.empty() ? 1 : x.desc->shape[0];
+  int64_t dense = dense_image_stride(*x.desc), images = image_count(*x.desc);
+  if (x.image_stride == dense && y.image_stride == dense) dense *= images, images = 1;
   for (int64_t n = 0; n < images; ++n)
     parallel_ranges(*args.threads, dense, kGrain, [&](int64_t begin, int64_t end) {
       convert(static_cast<const std::byte*>(x.data) + (n * x.image_stride + begin) * from_size,

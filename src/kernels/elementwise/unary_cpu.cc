@@ -26,7 +26,7 @@ void compute(const Op& op, const RunArgs& args) {
       loops().unary(f, source + from + begin, target + to + begin, end - begin);
     });
   };
-  const int64_t dense = dense_image_stride(*x.desc), images = x.desc->shape.empty() ? 1 : x.desc->shape[0];
+  const int64_t dense = dense_image_stride(*x.desc), images = image_count(*x.desc);
   if (x.image_stride == dense && y.image_stride == dense)
     run(0, 0, images * dense);
   else

@@ -13,7 +13,7 @@ Verdict check(const Problem& p) {
   if (x.shape.size() < 3 || y.shape.size() != x.shape.size()) return Verdict::no("wants spatial axes");
   if (product(y.shape) != x.shape[0] * x.shape[1] || product(std::span(x.shape).subspan(2)) == 0)
     return Verdict::no("has operands that do not fit");
-  return yes_to(p);
+  return yes_to(p, {.image_stride = p.inputs[0].layout != Layout::nhwc});
 }
 
 void compute(const Op& op, const RunArgs& args) {
@@ -32,8 +32,8 @@ void compute(const Op& op, const RunArgs& args) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t image = i / groups, group = i % groups;
           const float* from =
-              static_cast<const float*>(x.data) + image * x.image_stride + group * columns * pixels;
-          float* to = static_cast<float*>(y.data) + image * y.image_stride + group * columns;
+              static_cast<const float*>(x.data) + image * image_distance(x) + group * columns * pixels;
+          float* to = static_cast<float*>(y.data) + image * image_distance(y) + group * columns;
           if (columns == 1)
             *to = static_cast<float>(loops().reduce(kind, from, pixels));
           else

@@ -8,19 +8,19 @@ namespace {
 constexpr std::byte kPoison{0xff};  // a NaN in every floating type
 constexpr size_t kGuardBytes = 256;
 
-// Where element (n, c, h, w) lies within its image.
-int64_t place(const TensorDesc& desc, int64_t c, int64_t h, int64_t w) {
-  const int64_t channels = desc.shape[1], height = desc.shape[2], width = desc.shape[3];
+// Where element (n, c, h, w) lies.
+int64_t place(const TensorDesc& desc, int64_t stride, int64_t n, int64_t c, int64_t h, int64_t w) {
+  const int64_t height = desc.shape[2], width = desc.shape[3];
   const int64_t block = channel_block(desc.layout);
-  if (desc.layout == Layout::nhwc) return (h * width + w) * channels + c;
-  return ((c / block * height + h) * width + w) * block + c % block;
+  if (desc.layout == Layout::nhwc) return ((n * height + h) * width + w) * stride + c;
+  return n * stride + ((c / block * height + h) * width + w) * block + c % block;
 }
 
 }  // namespace
 
 PlacedTensor::PlacedTensor(const TensorDesc& plain, Layout layout, bool slice) : desc_(plain) {
   desc_.layout = layout;
-  const int64_t dense = dense_image_stride(desc_), images = desc_.shape.empty() ? 1 : desc_.shape[0];
+  const int64_t dense = dense_image_stride(desc_), images = image_count(desc_);
   // A slice starts at a whole channel (or block of channels) of the tensor around it.
   int64_t unit = desc_.shape.size() > 1 && desc_.shape[1] > 0 ? dense / desc_.shape[1] : 1;
   if (desc_.shape.size() == 4 && channel_block(layout) > 1)
@@ -37,7 +37,7 @@ template <class F>
 void PlacedTensor::each_element(F&& f) const {
   int64_t plain = 0;
   if (desc_.layout == Layout::plain) {
-    const int64_t dense = dense_image_stride(desc_), images = desc_.shape.empty() ? 1 : desc_.shape[0];
+    const int64_t dense = dense_image_stride(desc_), images = image_count(desc_);
     for (int64_t n = 0; n < images; ++n)
       for (int64_t i = 0; i < dense; ++i) f(plain++, n * image_stride_ + i);
     return;
@@ -45,12 +45,12 @@ void PlacedTensor::each_element(F&& f) const {
   for (int64_t n = 0; n < desc_.shape[0]; ++n)
     for (int64_t c = 0; c < desc_.shape[1]; ++c)
       for (int64_t h = 0; h < desc_.shape[2]; ++h)
-        for (int64_t w = 0; w < desc_.shape[3]; ++w) f(plain++, n * image_stride_ + place(desc_, c, h, w));
+        for (int64_t w = 0; w < desc_.shape[3]; ++w) f(plain++, place(desc_, image_stride_, n, c, h, w));
 }
 
 void PlacedTensor::write(std::span<const std::byte> plain) {
   const size_t size = dtype_bits(desc_.type) / 8;
-  const int64_t images = desc_.shape.empty() ? 1 : desc_.shape[0];
+  const int64_t images = image_count(desc_);
   for (int64_t n = 0; n < images; ++n)
     std::memset(base() + static_cast<size_t>(n * image_stride_) * size, 0,
                 static_cast<size_t>(dense_image_stride(desc_)) * size);
@@ -74,7 +74,7 @@ TensorArg PlacedTensor::arg() { return {.data = base(), .desc = &desc_, .image_s
 
 std::string PlacedTensor::damage() const {
   const size_t size = dtype_bits(desc_.type) / 8;
-  const int64_t images = desc_.shape.empty() ? 1 : desc_.shape[0], dense = dense_image_stride(desc_);
+  const int64_t images = image_count(desc_), dense = dense_image_stride(desc_);
   std::vector<std::byte> rest = bytes_;
   std::byte* image = rest.data() + start_;
   each_element([&](int64_t, int64_t at) { std::memset(image + static_cast<size_t>(at) * size, 0, size); });

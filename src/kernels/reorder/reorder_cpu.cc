@@ -26,11 +26,12 @@ struct ChannelSteps {
     return channel / 16 * sixteen + channel % 16 / 8 * eight + channel % 8 * one;
   }
 };
-ChannelSteps channel_steps(const TensorDesc& desc) {
-  const int64_t channels = desc.shape[1], pixels = desc.shape[2] * desc.shape[3];
+ChannelSteps channel_steps(const TensorArg& arg) {
+  const TensorDesc& desc = *arg.desc;
+  const int64_t pixels = desc.shape[2] * desc.shape[3];
   switch (desc.layout) {
     case Layout::nhwc:
-      return {16, 8, 1, channels};
+      return {16, 8, 1, arg.image_stride};
     case Layout::nchw8c:
       return {16 * pixels, 8 * pixels, 1, 8};
     case Layout::nchw16c:
@@ -49,13 +50,13 @@ void compute(const Op&, const RunArgs& args) {
     return copy_strided(copy_loop(to.shape, to.stride, from.stride), size, y.data, x.data, *args.threads);
   }
   const Shape& shape = x.desc->shape;
-  const ChannelSteps to = channel_steps(*y.desc), from = channel_steps(*x.desc);
+  const ChannelSteps to = channel_steps(y), from = channel_steps(x);
   const int64_t pixels = shape[2] * shape[3];
   // Channels from `first` on, as groups of 16, then of 8, then one by one.
   const auto copy = [&](int64_t first, int64_t sixteens, int64_t eights, int64_t ones) {
     if (sixteens * eights * ones == 0) return;
     StridedLoop<2> loop;
-    loop.add_axis(shape[0], {y.image_stride, x.image_stride});
+    loop.add_axis(shape[0], {image_distance(y), image_distance(x)});
     loop.add_axis(sixteens, {to.sixteen, from.sixteen});
     loop.add_axis(eights, {to.eight, from.eight});
     loop.add_axis(pixels, {to.pixel, from.pixel});

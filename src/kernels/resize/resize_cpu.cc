@@ -1,5 +1,5 @@
-// Resize of the last two axes of rank-4 tensors in any layout: nearest by whole factors (YOLO's upsampling) in
-// any type of whole bytes, and bilinear in f32.
+// Resize of the last two axes of rank-4 tensors in any layout: nearest by whole factors (YOLO's upsampling)
+// in any type of whole bytes, and bilinear in f32.
 #include <cstring>
 
 #include "kernels/cpu_kernel.h"
@@ -18,6 +18,9 @@ Planes planes_of(const TensorDesc& desc) {
   if (desc.layout == Layout::nhwc) return {1, desc.shape[1]};
   return {(desc.shape[1] + block - 1) / block, block};
 }
+
+// A slice of nhwc has other channels between its pixels: the loops below take whole rows.
+bool rows_are_dense(const Problem& p) { return p.inputs[0].layout != Layout::nhwc; }
 
 // Where output `at` of one axis lies between two inputs.
 struct Blend {
@@ -70,7 +73,7 @@ Verdict check_nearest(const Problem& p) {
       if (resize_taps(resize, i, in, out, scales[axis]).index[0] != i / factor)
         return Verdict::no("rounds to other elements");
   }
-  return yes_to(p);
+  return yes_to(p, {.image_stride = rows_are_dense(p)});
 }
 
 // Repeats each pixel of a row. T: as wide as an element.
@@ -82,8 +85,7 @@ void widen_row(const T* from, T* to, int64_t width, int64_t factor, int64_t pixe
   }
   for (int64_t w = 0; w < width; ++w, from += pixel)
     for (int64_t k = 0; k < factor; ++k, to += pixel)
-      pixel == 1 ? void(*to = *from)
-                 : void(std::memcpy(to, from, static_cast<size_t>(pixel) * sizeof(T)));
+      pixel == 1 ? void(*to = *from) : void(std::memcpy(to, from, static_cast<size_t>(pixel) * sizeof(T)));
 }
 
 template <class T>
@@ -97,8 +99,9 @@ void repeat_pixels(const RunArgs& args) {
       *args.threads, in[0] * planes.count * rows, (8 << 10) / row_size + 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t row = i % (planes.count * rows), image = i / (planes.count * rows);
-          const T* from = static_cast<const T*>(x.data) + image * x.image_stride + row * width * planes.pixel;
-          T* to = static_cast<T*>(y.data) + image * y.image_stride + row * down * row_size;
+          const T* from =
+              static_cast<const T*>(x.data) + image * image_distance(x) + row * width * planes.pixel;
+          T* to = static_cast<T*>(y.data) + image * image_distance(y) + row * down * row_size;
           widen_row(from, to, width, across, planes.pixel);
           for (int64_t k = 1; k < down; ++k)
             std::memcpy(to + k * row_size, to, static_cast<size_t>(row_size) * sizeof(T));
@@ -128,7 +131,7 @@ Verdict check_linear(const Problem& p) {
   if (p.inputs[0].type != DType::f32) return Verdict::no("takes f32");
   std::array<double, 4> scales{};
   if (std::string why = check_shapes(p, &scales); !why.empty()) return Verdict::no(why);
-  return yes_to(p, {.workspace_bytes = table_bytes(p.outputs[0].shape)});
+  return yes_to(p, {.image_stride = rows_are_dense(p), .workspace_bytes = table_bytes(p.outputs[0].shape)});
 }
 
 void fill_table(const Op& op, const RunArgs& args, size_t axis, Blend* table) {
@@ -180,11 +183,11 @@ void compute_linear(const Op& op, const RunArgs& args) {
                     for (int64_t i = begin; i < end; ++i) {
                       const int64_t row = i % out[2], plane = i / out[2] % planes.count,
                                     image = i / out[2] / planes.count;
-                      const float* source =
-                          static_cast<const float*>(x.data) + image * x.image_stride + plane * in[2] * line;
+                      const float* source = static_cast<const float*>(x.data) + image * image_distance(x) +
+                                            plane * in[2] * line;
                       const float *upper = source + down[row].low * line,
                                   *lower = source + down[row].high * line;
-                      float* to = static_cast<float*>(y.data) + image * y.image_stride +
+                      float* to = static_cast<float*>(y.data) + image * image_distance(y) +
                                   (plane * out[2] + row) * out[3] * pixel;
                       const BlendRow blend{upper, lower, across, out[3], down[row].t};
                       switch (pixel) {
