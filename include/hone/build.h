@@ -21,8 +21,8 @@ struct BuildOptions {
   size_t memory_limit_bytes = 0;              // 0: none
   std::filesystem::path timing_cache;         // empty: none
   size_t thread_count = 0;
-  // Leave the source weights out of the file: smaller, but the engine is then good for the tuned shapes on this
-  // kind of device alone.
+  // Leave the source weights out of the file: smaller, but the engine is then good for the tuned shapes on
+  // this kind of device alone.
   bool strip_source = false;
   std::string dump_stage;  // "import", a pass's name, "bound", "plan"; see dump
   std::function<void(const std::string& stage, const std::string& text)> dump;

@@ -98,22 +98,18 @@ InputShapes shapes_of(const Profile& profile, Shape ShapeRange::* which) {
   return shapes;
 }
 
-// Packs every weight that the plan's kernels want and the engine does not hold yet.
-Result<> pack_weights(const Plan& plan, size_t thread_count, EngineData& engine) {
-  std::vector<const PackedUse*> missing;
-  for (const auto& use : plan.packed)
-    if (!engine.packs.find(use.key)) missing.push_back(&use);
-  std::vector<Result<>> done(missing.size());
-  ThreadPool(thread_count).run(missing.size(), [&](size_t i) {
-    const Step& step = plan.steps[missing[i]->step];
-    auto packed = step.kernel->pack(problem_of(plan, missing[i]->step, thread_count));
-    if (packed)
-      engine.packs.add(missing[i]->key, std::move(*packed));
-    else
-      done[i] = error_in("packing the weights of " + step.name, packed);
-  });
-  for (Result<>& result : done) HONE_TRY(std::move(result));
-  return {};
+// Notes every packed weight that the plan's kernels want and the engine does not know yet.
+void want_packs(const std::shared_ptr<const Plan>& plan, size_t thread_count, EngineData& engine) {
+  for (const auto& use : plan->packed) {
+    const auto same = [&](const PackToMake& pack) { return pack.key == use.key; };
+    if (engine.packs.find(use.key) || std::ranges::any_of(engine.packs_to_make, same)) continue;
+    engine.packs_to_make.push_back(
+        {use.key, [plan, step = use.step, thread_count]() -> Result<std::vector<std::byte>> {
+           auto packed = plan->steps[step].kernel->pack(problem_of(*plan, step, thread_count));
+           if (!packed) return error_in("packing the weights of " + plan->steps[step].name, packed);
+           return packed;
+         }});
+  }
 }
 
 // Chooses kernels at a profile's opt shape by measurement, then plans min, opt and max with them.
@@ -131,19 +127,20 @@ Result<> tune(EngineData& engine, const Profile& profile, Device& device, const 
     report.timed_candidates += static_cast<size_t>(std::count_if(
         choice.candidates.begin(), choice.candidates.end(), [](const auto& c) { return c.ms >= 0; }));
 
-  stages.begin("plan and pack", 0.8);
+  stages.begin("plan", 0.7);
   const PlanOptions plan_options{.thread_count = tactics.thread_count};
-  HONE_ASSIGN(const Plan plan, plan_bound(bound, choices, plan_options));
+  const auto keep = [&](Plan plan) {
+    report.arena_bytes = std::max(report.arena_bytes, plan.arena_bytes);
+    want_packs(std::make_shared<const Plan>(std::move(plan)), tactics.thread_count, engine);
+  };
+  HONE_ASSIGN(Plan plan, plan_bound(bound, choices, plan_options));
   if (options.dump && options.dump_stage == "plan") options.dump("plan", print(plan));
-  report.arena_bytes = std::max(report.arena_bytes, plan.arena_bytes);
-  HONE_TRY(pack_weights(plan, tactics.thread_count, engine));
+  keep(std::move(plan));
   for (const auto which : {&ShapeRange::min, &ShapeRange::max}) {
     const InputShapes shapes = shapes_of(profile, which);
     if (shapes == shapes_of(profile, &ShapeRange::opt)) continue;
-    HONE_ASSIGN(const Plan edge,
-                specialise(engine.portable, shapes, device, &choices, evaluate, plan_options));
-    report.arena_bytes = std::max(report.arena_bytes, edge.arena_bytes);
-    HONE_TRY(pack_weights(edge, tactics.thread_count, engine));
+    HONE_ASSIGN(Plan edge, specialise(engine.portable, shapes, device, &choices, evaluate, plan_options));
+    keep(std::move(edge));
   }
   tuning.choices.push_back(std::move(choices));
   return {};
@@ -203,7 +200,6 @@ Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& mode
     report.timing_cache_hits = cache.hits();
     HONE_TRY(cache.save(options.timing_cache));
   }
-  report.packed_bytes = engine->packs.made_bytes();
   return engine;
 }
 
@@ -214,8 +210,11 @@ Result<BuildReport> build(const std::filesystem::path& model, const std::filesys
   BuildReport report;
   Stages stages(options, report);
   HONE_ASSIGN(const auto engine, build_data(model, options, report, stages));
-  stages.begin("write", 0.9);
-  HONE_ASSIGN(report.engine_bytes, write_engine_file(engine_path, *engine, {.strip_source = options.strip_source}));
+  stages.begin("pack and write", 0.8);
+  HONE_ASSIGN(const EngineSize size,
+              write_engine_file(engine_path, *engine, {.strip_source = options.strip_source}));
+  report.engine_bytes = size.file_bytes;
+  report.packed_bytes = size.pack_bytes;
   stages.end();
   return report;
 }

@@ -67,7 +67,8 @@ Result<> export_engine(const std::filesystem::path& model, const ExportRequest& 
   options.memory_limit_bytes = static_cast<size_t>(request.workspace_gib * 1024 * 1024 * 1024);
   HONE_ASSIGN(const auto engine, build(model, options));
   set_export_metadata(engine->data().source.metadata, onnx);
-  HONE_ASSIGN(report.bytes, write_engine_file(report.path, engine->data(), {}));
+  HONE_ASSIGN(const EngineSize size, write_engine_file(report.path, engine->data(), {}));
+  report.bytes = size.file_bytes;
   return {};
 }
 

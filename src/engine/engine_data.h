@@ -1,6 +1,7 @@
 // What an Engine holds. Graphs and tunings never change after construction; the pack store grows.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,6 +37,14 @@ class PackStore {
   size_t made_bytes_ = 0;
 };
 
+// A packed weight of a built engine, made when the file is written: packs are larger than the weights, and
+// never all in memory at once. An engine that stays in memory makes those it needs when a context is
+// prepared.
+struct PackToMake {
+  uint64_t key = 0;
+  std::function<Result<std::vector<std::byte>>()> make;  // called from any thread
+};
+
 // Choices made on one device (Device::fingerprint()), one per tuned shape.
 struct DeviceTuning {
   std::string fingerprint;
@@ -51,6 +60,7 @@ struct EngineData {
   std::vector<Profile> profiles;
   std::vector<DeviceTuning> tunings;
   PackStore packs;
+  std::vector<PackToMake> packs_to_make;  // keys differ from each other and from those in `packs`
   size_t file_bytes = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/python_literal.h"
 #include "engine/container.h"
+#include "engine/make_packs.h"
 #include "engine/model_format.h"
 
 namespace hone {
@@ -43,8 +44,8 @@ std::string metadata_json(const std::map<std::string, std::string>& metadata) {
   return (json.empty() ? "{" : json) + "}";
 }
 
-Result<size_t> write_engine_file(const std::filesystem::path& path, const EngineData& engine,
-                                 const EngineWriteOptions& options) {
+Result<EngineSize> write_engine_file(const std::filesystem::path& path, const EngineData& engine,
+                                     const EngineWriteOptions& options) {
   HONE_ASSIGN(ContainerWriter writer,
               ContainerWriter::create(path, metadata_json(engine.source.metadata), 4));
 
@@ -63,13 +64,17 @@ Result<size_t> write_engine_file(const std::filesystem::path& path, const Engine
   HONE_TRY(writer.end_section());
 
   HONE_TRY(writer.begin_section(SectionKind::packs));
+  EngineSize size;
   std::vector<StoredPack> packs;
-  for (const uint64_t key : engine.packs.keys()) {
-    const auto bytes = engine.packs.find(key);
+  const auto store = [&](uint64_t key, std::span<const std::byte> bytes) -> Result<> {
     HONE_ASSIGN(const size_t offset, writer.align(kWeightAlignment));
-    HONE_TRY(writer.append(*bytes));
-    packs.push_back({key, offset, bytes->size()});
-  }
+    HONE_TRY(writer.append(bytes));
+    packs.push_back({key, offset, bytes.size()});
+    size.pack_bytes += bytes.size();
+    return {};
+  };
+  for (const uint64_t key : engine.packs.keys()) HONE_TRY(store(key, *engine.packs.find(key)));
+  HONE_TRY(make_packs(engine.packs_to_make, store));
   HONE_TRY(writer.end_section());
 
   HONE_TRY(writer.begin_section(SectionKind::tunings));
@@ -79,7 +84,8 @@ Result<size_t> write_engine_file(const std::filesystem::path& path, const Engine
   HONE_TRY(writer.begin_section(SectionKind::model));
   HONE_TRY(writer.append(write_model(engine.source, stored, engine.profiles)));
   HONE_TRY(writer.end_section());
-  return writer.commit();
+  HONE_ASSIGN(size.file_bytes, writer.commit());
+  return size;
 }
 
 Result<std::shared_ptr<EngineData>> read_engine_file(std::span<const std::byte> file,

@@ -17,9 +17,13 @@ struct EngineWriteOptions {
       false;  // leave out source weights over 4 KiB: smaller, but the engine cannot be tuned elsewhere
 };
 
-// Writes source graph, weights, profiles, tunings and packed weights. Returns the file's size in bytes.
-Result<size_t> write_engine_file(const std::filesystem::path& path, const EngineData& engine,
-                                 const EngineWriteOptions& options);
+struct EngineSize {
+  size_t file_bytes = 0, pack_bytes = 0;
+};
+// Writes source graph, weights, profiles, tunings and packed weights; those still to be made are made on all
+// cores while others are written.
+Result<EngineSize> write_engine_file(const std::filesystem::path& path, const EngineData& engine,
+                                     const EngineWriteOptions& options);
 // `storage` keeps `file` alive; views into it are kept by what is returned. Fills everything but `portable`.
 Result<std::shared_ptr<EngineData>> read_engine_file(std::span<const std::byte> file,
                                                      std::shared_ptr<const void> storage);
