@@ -1,5 +1,7 @@
 #include "engine/engine_file.h"
 
+#include <set>
+
 #include "base/python_literal.h"
 #include "engine/container.h"
 #include "engine/make_packs.h"
@@ -20,6 +22,25 @@ bool is_structured(std::string_view key) {
        {"stride", "batch", "imgsz", "names", "args", "channels", "end2end", "kpt_shape", "kpt_names"})
     if (key == name) return true;
   return false;
+}
+
+// Constants over 4 KiB that the graph reads as weights alone: kernels hold them packed. Passes and plans look
+// into others, such as anchors.
+std::set<const Constant*> strippable(const Graph& graph) {
+  std::set<const Constant*> weights, others;
+  for (const Node& node : graph.nodes) {
+    const bool packs = std::holds_alternative<Conv>(node.op) ||
+                       std::holds_alternative<ConvTranspose>(node.op) ||
+                       std::holds_alternative<MatMul>(node.op) || std::holds_alternative<Gemm>(node.op);
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const Constant* constant =
+          node.inputs[i] == kNoValue ? nullptr : graph.value(node.inputs[i]).constant.get();
+      if (constant)
+        (packs && i > 0 && constant->size_bytes() > kStripOver ? weights : others).insert(constant);
+    }
+  }
+  for (const Constant* other : others) weights.erase(other);
+  return weights;
 }
 
 }  // namespace
@@ -51,8 +72,9 @@ Result<EngineSize> write_engine_file(const std::filesystem::path& path, const En
 
   HONE_TRY(writer.begin_section(SectionKind::weights));
   std::vector<StoredConstant> stored;
+  const auto stripped = options.strip_source ? strippable(engine.source) : std::set<const Constant*>{};
   for (const auto& constant : collect_constants(engine.source)) {
-    StoredConstant s{constant, 0, 0, options.strip_source && constant->size_bytes() > kStripOver};
+    StoredConstant s{constant, 0, 0, stripped.contains(constant.get())};
     if (!s.stripped) {
       HONE_ASSIGN(const Bytes bytes, constant->bytes());
       HONE_ASSIGN(s.offset, writer.align(kWeightAlignment));

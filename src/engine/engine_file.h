@@ -13,8 +13,9 @@ namespace hone {
 inline constexpr uint32_t kEngineFormatVersion = 1;
 
 struct EngineWriteOptions {
-  bool strip_source =
-      false;  // leave out source weights over 4 KiB: smaller, but the engine cannot be tuned elsewhere
+  // Leave out the weights of convolutions and matrix products over 4 KiB: smaller, but the engine cannot be
+  // tuned elsewhere.
+  bool strip_source = false;
 };
 
 struct EngineSize {
