@@ -101,13 +101,18 @@ Conv read_conv(OnnxNode& n, size_t weight_index) {
   return op;
 }
 
+// An integer that was computed in f32: fast forms of convolution (Winograd's) may come out a little below it.
+void emit_integer(OnnxNode& n, ValueId y) {
+  n.emit(Cast{DType::i32}, {n.add("rounded", Unary{{UnaryKind::round}}, {y})});
+}
+
 // Sums of products of 8-bit numbers, in f32: exact up to 2^24, beyond it to 7 digits.
 void conv_integer(OnnxNode& n) {
   Conv op = read_conv(n, 1);
   const size_t rank = op.strides.size() + 2;
   const ValueId x = shifted(n, "x", 0, 2, 1, rank), w = shifted(n, "w", 1, 3, 0, rank);
   const ValueId y = n.add("conv", std::move(op), {x, w});
-  n.emit(Cast{DType::i32}, {y});
+  emit_integer(n, y);
 }
 
 void matmul_integer(OnnxNode& n) {
@@ -115,7 +120,7 @@ void matmul_integer(OnnxNode& n) {
   if (n.has_in(2) && (!rows || (rows->shape.size() == 1 && rows->shape[0] != 1) || rows->shape.size() > 1))
     return n.unsupported("one zero point a row");
   const ValueId a = shifted(n, "a", 0, 2, 0, 1), b = shifted(n, "b", 1, 3, 0, 1);
-  n.emit(Cast{DType::i32}, {n.add("matmul", MatMul{}, {a, b})});
+  emit_integer(n, n.add("matmul", MatMul{}, {a, b}));
 }
 
 ValueId dequantized(OnnxNode& n, const char* suffix, size_t index, size_t scale, size_t zero,
