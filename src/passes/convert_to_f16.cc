@@ -41,9 +41,18 @@ class Converter {
       }
       graph_.nodes.push_back(std::move(node));
     }
+    keep_names();
   }
 
  private:
+  // Weights that nobody reads in f32 any more leave their names to those in f16, as in Ultralytics' exports.
+  void keep_names() {
+    const auto consumers = graph_.consumers();
+    for (const auto& [wide, narrow] : other_form_)
+      if (graph_.is_constant(wide) && consumers[static_cast<size_t>(wide)].empty())
+        std::swap(graph_.value(wide).name, graph_.value(narrow).name);
+  }
+
   void mark(ValueId id) {
     if (static_cast<size_t>(id) >= stays_f32_.size()) stays_f32_.resize(graph_.values.size(), 0);
     stays_f32_[static_cast<size_t>(id)] = graph_.desc(id).type == DType::f32;

@@ -68,6 +68,7 @@ TEST(PromoteToF32, AnF32GraphStaysAsItIs) {
 
 TEST(ConvertToF16, TheDecodeStaysF32) {
   Graph g = small_net(DType::f32);
+  const std::string weight = g.value(g.nodes[0].inputs[1]).name;
   convert_to_f16(g, true);
   EXPECT_THAT(ops(g), ElementsAre("Cast(to=f16)", "Conv", "Conv", "Resize", "Cast", "Cast",
                                   "DecodeBoxes(levels=1, reg_max=1, strides=[8])", "Cast"))
@@ -75,6 +76,7 @@ TEST(ConvertToF16, TheDecodeStaysF32) {
   EXPECT_EQ(g.value(g.outputs[0]).name, "output0");
   for (ValueId id : g.outputs) EXPECT_EQ(g.desc(id).type, DType::f32);
   EXPECT_EQ(g.desc(g.nodes[1].inputs[1]).type, DType::f16);
+  EXPECT_EQ(g.value(g.nodes[1].inputs[1]).name, weight);
   EXPECT_EQ(g.desc(g.nodes[3].inputs[2]).type, DType::f32) << "Resize's scales";
   bind(g);
 }
