@@ -118,7 +118,7 @@ Result<Compiled> Nvrtc::compile(const std::string& source, const std::string& na
   if (const int code = f.create(&program, source.c_str(), name.c_str(), 0, nullptr, nullptr); code != 0)
     return error(StatusCode::device, "NVRTC: " + name + ": " + f.error_text(code));
   const std::string arch = "--gpu-architecture=" + target;
-  std::vector<const char*> arguments = {arch.c_str(), "--std=c++17", "--default-device"};
+  std::vector<const char*> arguments = {arch.c_str(), "--std=c++17", "--device-as-default-execution-space"};
   for (const auto& option : options) arguments.push_back(option.c_str());
   const int code = f.compile(program, static_cast<int>(arguments.size()), arguments.data());
   Compiled out;

@@ -13,17 +13,47 @@ constexpr double kLaunchMs = 0.0015;
 constexpr double kReachable = 0.8;
 constexpr int64_t kMaxIndex = (int64_t{1} << 31) - 1;
 
+// A constant of more bytes is data, not a setting.
+constexpr size_t kMaxHostBytes = 64 << 10;
+
+// Copies of a problem's small constants.
+struct HostConstants {
+  std::vector<TensorDesc> descs;
+  std::vector<Bytes> bytes;
+};
+Result<HostConstants> host_constants(const Problem& problem) {
+  HostConstants host{.descs = {problem.inputs.begin(), problem.inputs.end()}, .bytes = {}};
+  host.bytes.resize(host.descs.size());
+  for (size_t i = 0; i < std::min(host.descs.size(), problem.constants.size()); ++i)
+    if (problem.constants[i] && problem.constants[i]->size_bytes() <= kMaxHostBytes) {
+      HONE_ASSIGN(host.bytes[i], problem.constants[i]->bytes());
+    }
+  return host;
+}
+
 class CudaRunner final : public Runner {
  public:
   CudaRunner(Op op, CudaDevice& device, std::vector<cuda::Function> functions,
-             std::span<const std::byte> packed, CudaKernel::Enqueue enqueue)
+             std::span<const std::byte> packed, HostConstants host, CudaKernel::Enqueue enqueue)
       : op_(std::move(op)),
         device_(device),
         functions_(std::move(functions)),
         packed_(packed),
-        enqueue_(enqueue) {}
+        constants_(std::move(host)),
+        enqueue_(enqueue) {
+    for (size_t i = 0; i < constants_.descs.size(); ++i) {
+      auto* data = const_cast<std::byte*>(constants_.bytes[i].view().data());
+      const TensorDesc& desc = constants_.descs[i];
+      host_.push_back({.data = data, .desc = &desc, .image_stride = dense_image_stride(desc)});
+    }
+  }
   void run(const RunArgs& args) noexcept override {
-    enqueue_({.op = op_, .args = args, .packed = packed_, .functions = functions_, .device = device_});
+    enqueue_({.op = op_,
+              .args = args,
+              .packed = packed_,
+              .functions = functions_,
+              .device = device_,
+              .host = host_});
   }
 
  private:
@@ -31,6 +61,8 @@ class CudaRunner final : public Runner {
   CudaDevice& device_;
   std::vector<cuda::Function> functions_;
   std::span<const std::byte> packed_;
+  HostConstants constants_;
+  std::vector<TensorArg> host_;
   CudaKernel::Enqueue enqueue_;
 };
 
@@ -79,7 +111,9 @@ Result<std::unique_ptr<Runner>> CudaKernel::prepare(const Problem& problem,
     HONE_ASSIGN(const cuda::Function function, gpu.load(program));
     functions.push_back(function);
   }
-  return std::make_unique<CudaRunner>(problem.op, gpu, std::move(functions), packed, enqueue_);
+  HONE_ASSIGN(HostConstants host, host_constants(problem));
+  return std::make_unique<CudaRunner>(problem.op, gpu, std::move(functions), packed, std::move(host),
+                                      enqueue_);
 }
 
 std::string cuda_source(std::initializer_list<std::string_view> parts) {

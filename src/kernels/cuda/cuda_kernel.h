@@ -19,6 +19,9 @@ struct CudaCall {
   std::span<const std::byte> packed;  // on the device
   std::span<const cuda::Function> functions;
   CudaDevice& device;
+  // The inputs again, with host addresses where an input is a small constant and null elsewhere: axes,
+  // starts, scales and their like are read there.
+  std::span<const TensorArg> host = {};
 
   // `params` is the kernel's one parameter, a struct that its source declares alike.
   template <class Params>

@@ -1,4 +1,4 @@
-// Reorders, copies and casts: one kernel between any two of plain and nhwc, any two types.
+// Reorders and copies: one kernel between any two of plain and nhwc.
 #include "cuda_text.h"
 #include "kernels/cuda/cuda_kernel.h"
 
@@ -77,10 +77,6 @@ std::vector<LayoutSignature> layouts(const Op&, std::span<const TensorDesc> inpu
 
 const Kernel& reorder_cuda() {
   static const CudaKernel kernel("reorder.cuda", Unary::name, check_copy, programs, enqueue, layouts);
-  return kernel;
-}
-const Kernel& cast_cuda() {
-  static const CudaKernel kernel("cast.cuda", Cast::name, check, programs, enqueue, layouts);
   return kernel;
 }
 

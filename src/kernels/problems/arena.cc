@@ -18,15 +18,18 @@ int64_t place(const TensorDesc& desc, int64_t stride, int64_t n, int64_t c, int6
 
 }  // namespace
 
-PlacedTensor::PlacedTensor(const TensorDesc& plain, Layout layout, bool slice) : desc_(plain) {
+PlacedTensor::PlacedTensor(const TensorDesc& plain, Layout layout, bool slice, size_t slice_alignment)
+    : desc_(plain) {
   desc_.layout = layout;
   const int64_t dense = dense_image_stride(desc_), images = image_count(desc_);
   // A slice starts at a whole channel (or block of channels) of the tensor around it.
   int64_t unit = desc_.shape.size() > 1 && desc_.shape[1] > 0 ? dense / desc_.shape[1] : 1;
   if (desc_.shape.size() == 4 && channel_block(layout) > 1)
     unit = desc_.shape[2] * desc_.shape[3] * channel_block(layout);
-  image_stride_ = dense + (slice ? 3 * unit : 0);
   const size_t size = dtype_bits(desc_.type) / 8;
+  const auto step = static_cast<int64_t>(std::max<size_t>(slice_alignment / size, 1));
+  if (slice) unit = (unit + step - 1) / step * step;
+  image_stride_ = slice ? (dense + step - 1) / step * step + 3 * unit : dense;
   bytes_.assign(2 * kGuardBytes + static_cast<size_t>(images * image_stride_ + 2 * unit) * size + 64,
                 kPoison);
   const auto address = reinterpret_cast<uintptr_t>(bytes_.data() + kGuardBytes);

@@ -10,10 +10,11 @@
 
 namespace hone {
 
-// One tensor. `slice` puts other elements between its images.
+// One tensor. `slice` puts other elements between its images (in nhwc its pixels); its address and that
+// distance are then multiples of `slice_alignment` bytes.
 class PlacedTensor {
  public:
-  PlacedTensor(const TensorDesc& plain, Layout layout, bool slice);
+  PlacedTensor(const TensorDesc& plain, Layout layout, bool slice, size_t slice_alignment = 1);
   // From a plain tensor's bytes; padding channels become zero.
   void write(std::span<const std::byte> plain);
   std::vector<std::byte> read() const;
@@ -22,6 +23,10 @@ class PlacedTensor {
   // What is wrong outside the elements: poison overwritten, padding channels that are not zero; empty when
   // all is well.
   std::string damage() const;
+  // The tensor with everything around it, and where in there it starts: for a copy of the lot in another
+  // memory.
+  std::span<std::byte> everything() { return bytes_; }
+  size_t offset() const { return start_; }
 
  private:
   std::byte* base() { return bytes_.data() + start_; }

@@ -52,7 +52,7 @@ Verdict check(const Problem& p) {
 
 std::vector<cuda::Program> programs_of(const Problem& p) {
   std::vector<std::string> options = activation_options(std::get<Conv>(p.op).activation, p.inputs[0].type);
-  options.push_back(define("T", cuda_type(p.inputs[0].type)));
+  options.push_back(define("ELEMENT", cuda_type(p.inputs[0].type)));
   return {
       {.name = "conv_simple",
        .source = cuda_source({cuda_text::types_cuh, cuda_text::activation_cuh, cuda_text::conv_simple_cu}),

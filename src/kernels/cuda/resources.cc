@@ -1,0 +1,105 @@
+#include "kernels/cuda/resources.h"
+
+#include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hone {
+namespace {
+
+// The parts of ELF64 that are needed.
+struct SectionHeader {
+  uint32_t name, type;
+  uint64_t flags, address, offset, size;
+  uint32_t link, info;
+  uint64_t alignment, entry_size;
+};
+struct Symbol {
+  uint32_t name;
+  uint8_t info, other;
+  uint16_t section;
+  uint64_t value, size;
+};
+constexpr size_t kSectionTableAt = 0x28, kSectionCountAt = 0x3c, kNamesAt = 0x3e;
+constexpr uint32_t kNoBits = 8;
+// Formats and attributes of .nv.info.
+constexpr uint8_t kSizedValue = 4, kFrameSize = 0x11, kRegisterCount = 0x2f;
+
+class Elf {
+ public:
+  explicit Elf(std::span<const std::byte> file) : file_(file) {}
+
+  template <class T>
+  std::optional<T> read(uint64_t at) const {
+    if (at > file_.size() || file_.size() - at < sizeof(T)) return {};
+    T value;
+    std::memcpy(&value, file_.data() + at, sizeof(T));
+    return value;
+  }
+  std::string_view text(uint64_t at) const {
+    if (at >= file_.size()) return {};
+    const auto* first = reinterpret_cast<const char*>(file_.data() + at);
+    const void* end = std::memchr(first, 0, file_.size() - at);
+    return end ? std::string_view(first, static_cast<const char*>(end)) : std::string_view();
+  }
+  std::vector<SectionHeader> sections() const {
+    std::vector<SectionHeader> all;
+    const auto table = read<uint64_t>(kSectionTableAt);
+    const auto count = read<uint16_t>(kSectionCountAt);
+    for (uint64_t i = 0; table && count && i < *count; ++i)
+      if (const auto header = read<SectionHeader>(*table + i * sizeof(SectionHeader))) all.push_back(*header);
+    return all;
+  }
+  bool is_elf() const {
+    const auto magic = read<uint32_t>(0);
+    return magic && *magic == 0x464c457f;
+  }
+  uint16_t names_section() const { return read<uint16_t>(kNamesAt).value_or(0); }
+
+ private:
+  std::span<const std::byte> file_;
+};
+
+}  // namespace
+
+Result<KernelResources> kernel_resources(std::span<const std::byte> cubin, std::string_view entry) {
+  const Elf elf(cubin);
+  if (!elf.is_elf()) return error(StatusCode::invalid_argument, "a cubin is no ELF file");
+  const std::vector<SectionHeader> sections = elf.sections();
+  const uint16_t names = elf.names_section();
+  if (names >= sections.size()) return error(StatusCode::invalid_argument, "a cubin has no section names");
+  const auto find = [&](const std::string& name) -> const SectionHeader* {
+    for (const SectionHeader& section : sections)
+      if (elf.text(sections[names].offset + section.name) == name) return &section;
+    return nullptr;
+  };
+  const SectionHeader *symbols = find(".symtab"), *info = find(".nv.info");
+  if (!symbols || !info || symbols->link >= sections.size())
+    return error(StatusCode::invalid_argument, "a cubin has no symbols or no .nv.info");
+  std::optional<uint32_t> wanted;
+  for (uint64_t i = 0; i < symbols->size / sizeof(Symbol); ++i)
+    if (const auto symbol = elf.read<Symbol>(symbols->offset + i * sizeof(Symbol)))
+      if (elf.text(sections[symbols->link].offset + symbol->name) == entry) wanted = static_cast<uint32_t>(i);
+  if (!wanted) return error(StatusCode::invalid_argument, "a cubin has no kernel " + std::string(entry));
+
+  KernelResources resources;
+  for (uint64_t at = info->offset; at + 4 <= info->offset + info->size;) {
+    const auto format = elf.read<uint8_t>(at), attribute = elf.read<uint8_t>(at + 1);
+    const auto size = elf.read<uint16_t>(at + 2);
+    if (!format || !attribute || !size) break;
+    at += 4;
+    if (*format != kSizedValue) continue;  // the value stood in the size's place
+    const auto symbol = elf.read<uint32_t>(at), value = elf.read<uint32_t>(at + 4);
+    at += *size;
+    if (*size < 8 || !symbol || !value || *symbol != *wanted) continue;
+    if (*attribute == kRegisterCount) resources.registers = *value;
+    if (*attribute == kFrameSize) resources.stack_bytes = *value;
+  }
+  if (const SectionHeader* shared = find(".nv.shared." + std::string(entry));
+      shared && shared->type == kNoBits)
+    resources.static_shared_bytes = shared->size;
+  return resources;
+}
+
+}  // namespace hone

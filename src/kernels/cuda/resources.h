@@ -1,0 +1,23 @@
+// What a compiled kernel takes of a multiprocessor, read from its cubin without a driver.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "hone/status.h"
+
+namespace hone {
+
+struct KernelResources {
+  uint32_t registers = 0;    // a thread
+  uint32_t stack_bytes = 0;  // a thread's local memory: arrays that are indexed at run time, and spills
+  uint64_t static_shared_bytes = 0;  // a block
+};
+
+// `cubin` is an ELF file as NVRTC makes it; `entry` the kernel's name. The attributes (.nv.info) are those
+// that `cuobjdump -elf` prints: EIATTR_REGCOUNT, EIATTR_FRAME_SIZE.
+Result<KernelResources> kernel_resources(std::span<const std::byte> cubin, std::string_view entry);
+
+}  // namespace hone

@@ -1,0 +1,108 @@
+// Resize on a GPU, any mode, layout and type; in nhwc a thread takes 16 bytes of channels.
+#include <algorithm>
+#include <numeric>
+
+#include "cuda_text.h"
+#include "kernels/cuda/operands.h"
+#include "kernels/resize/taps.h"
+
+namespace hone {
+namespace {
+
+constexpr size_t kMaxAxes = 5;
+
+// As resize.cu declares it; axes in the order of the output's memory.
+struct Params {
+  const void* x;
+  void* y;
+  int64_t count;
+  int32_t rank, vector, exclude_outside;
+  int32_t in[kMaxAxes], out[kMaxAxes], copied[kMaxAxes];
+  float scale[kMaxAxes];
+  int64_t x_stride[kMaxAxes], y_stride[kMaxAxes];
+  double cubic;
+};
+
+size_t width(DType type) { return std::max<size_t>(1, 128 / dtype_bits(type)); }
+
+Verdict check(const Problem& p) {
+  if (std::string why = reference_check(p); !why.empty()) return Verdict::no(std::move(why));
+  if (std::string why = check_host_constants(p, 1); !why.empty()) return Verdict::no(std::move(why));
+  if (p.inputs[0].layout != p.outputs[0].layout) return Verdict::no("wants input and output of one layout");
+  if (p.inputs[0].shape.size() > kMaxAxes) return Verdict::no("takes up to five axes");
+  return cuda_yes(p);
+}
+
+std::vector<cuda::Program> programs(const Problem& p) {
+  const auto& resize = std::get<Resize>(p.op);
+  const DType type = p.inputs[0].type;
+  const bool nearest = resize.mode == ResizeMode::nearest;
+  // Cubic weights of f32 want more than f32; what rounds to an integer has to round as the reference's f64
+  // does.
+  const bool wide = !is_floating(type) || (resize.mode == ResizeMode::cubic && type == DType::f32);
+  return {cuda_program("resize", {cuda_text::resize_cu},
+                       {define("TYPE", nearest ? cuda_mover(type) : cuda_element(type)),
+                        define("COMPUTE", wide ? "double" : cuda_real(type)),
+                        define("MODE", static_cast<int64_t>(resize.mode)),
+                        define("COORDINATES", static_cast<int64_t>(resize.coordinates)),
+                        define("NEAREST", static_cast<int64_t>(resize.nearest)),
+                        define("WIDTH", static_cast<int64_t>(width(type)))})};
+}
+
+void enqueue(const CudaCall& call) {
+  const auto& resize = std::get<Resize>(call.op);
+  const TensorArg &x = input(call, 0), &y = output(call);
+  const Shape &in = x.desc->shape, &out = y.desc->shape;
+  const Dims from = cuda_strides(x), to = cuda_strides(y);
+  std::array<size_t, kMaxAxes> order{};
+  std::iota(order.begin(), order.end(), size_t{0});
+  const auto rank = static_cast<ptrdiff_t>(in.size());
+  std::stable_sort(order.begin(), order.begin() + rank, [&](size_t a, size_t b) { return to[a] > to[b]; });
+  Params p{};
+  p.x = x.data, p.y = y.data;
+  p.count = product(out);
+  if (p.count == 0) return;
+  p.rank = std::max<int32_t>(static_cast<int32_t>(rank), 1);
+  p.in[0] = p.out[0] = p.copied[0] = 1;
+  for (size_t i = 0; i < in.size(); ++i) {
+    const size_t axis = order[i];
+    const double scale = resize_scale(resize, call.host, axis, out[axis]);
+    p.in[i] = static_cast<int32_t>(in[axis]), p.out[i] = static_cast<int32_t>(out[axis]);
+    p.scale[i] = static_cast<float>(scale);
+    p.copied[i] = in[axis] == out[axis] && scale == 1;
+    p.x_stride[i] = from[axis], p.y_stride[i] = to[axis];
+  }
+  p.exclude_outside = resize.exclude_outside;
+  p.cubic = static_cast<double>(resize.cubic_coefficient);
+  const size_t wide = width(x.desc->type), last = static_cast<size_t>(p.rank - 1);
+  const auto step = static_cast<int64_t>(wide);
+  const auto whole = [&](const void* data, const int64_t(&strides)[kMaxAxes]) {
+    return reinterpret_cast<uintptr_t>(data) % 16 == 0 && strides[last] == 1 &&
+           std::all_of(strides, strides + last, [&](int64_t s) { return s % step == 0; });
+  };
+  p.vector =
+      p.copied[last] && p.out[last] % step == 0 && whole(x.data, p.x_stride) && whole(y.data, p.y_stride);
+  call.launch(0, cover(call, p.count / (p.vector ? step : 1)), p);
+}
+
+// The settings are plain.
+std::vector<LayoutSignature> layouts(const Op&, std::span<const TensorDesc> inputs,
+                                     std::span<const TensorDesc>) {
+  std::vector<LayoutSignature> all;
+  for (const Layout layout : {Layout::nhwc, Layout::plain}) {
+    if (layout == Layout::nhwc && inputs[0].shape.size() != 4) continue;
+    LayoutSignature s{.inputs = std::vector<Layout>(inputs.size(), Layout::plain), .outputs = {layout}};
+    s.inputs[0] = layout;
+    all.push_back(std::move(s));
+  }
+  return all;
+}
+
+}  // namespace
+
+const Kernel& resize_cuda() {
+  static const CudaKernel kernel("resize.cuda", Resize::name, check, programs, enqueue, layouts);
+  return kernel;
+}
+
+}  // namespace hone
