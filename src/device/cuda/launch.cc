@@ -149,11 +149,16 @@ void CudaDevice::hold_next_launch() { hold_next = true; }
 
 Result<cuda::TensorMap> CudaDevice::encode_tensor_map(const void* address, const TensorMapShape& shape) {
   cuda::TensorMap map;
-  HONE_TRY(driver().check(driver().tensor_map_encode(
+  const cuda::Current current(driver(), context());
+  Result<> done = driver().check(driver().tensor_map_encode(
                               &map, tensor_map_type(shape.type), shape.rank, const_cast<void*>(address),
                               shape.extents, shape.strides_bytes, shape.box, shape.element_strides, 0,
                               power_index(shape.swizzle_bytes, 32), power_index(shape.promote_bytes, 64), 0),
-                          "cuTensorMapEncodeTiled"));
+                          "cuTensorMapEncodeTiled");
+  if (!done) {
+    if (!launch_error) launch_error = done.error();
+    return std::unexpected(done.error());
+  }
   return map;
 }
 
