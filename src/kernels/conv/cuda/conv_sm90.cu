@@ -33,60 +33,16 @@ struct Params {
 constexpr int kHeader = 2048;  // barriers in the first 1024 bytes, bias in the next
 constexpr int kProducerWarps = MI * BN / 2 >= 128 ? 4 : 2;
 constexpr int kConsumers = NWG * 128, kThreads = kConsumers + 32 * kProducerWarps;
-constexpr int kRegisters = (MI * BN / 2 + (SPLIT ? 76 : 52) + 7) / 8 * 8;  // blocks_at_once() on the host
-constexpr int kFit = 65536 / (kThreads * kRegisters);
+// Blocks that share a multiprocessor, as Sm90Variant::blocks_at_once() has it: a block's warps are dealt out to four
+// schedulers, each with a quarter of the registers.
+constexpr int kRegisters = (MI * BN / 2 + (SPLIT ? 76 : RESIDUAL ? 56 : 40) + 7) / 8 * 8;
+constexpr int kFit = 65536 / ((kThreads + 127) / 128 * 128 * kRegisters);
 constexpr int kBlocksAtOnce = kFit < 1 ? 1 : kFit > 4 ? 4 : kFit;
 constexpr int kFullGroups = BN / 32, kGroups = (BN + 31) / 32, kUnits = MI * 2 * kGroups;
 constexpr int kTaps = KIND == 1 ? 1 : 9;
 constexpr u32 kStageBytes = TPS * NK * BN * 32;
 
 DEVICE u64 descriptor(u32 low, u32 high) { return (u64)low | ((u64)high << 32); }
-
-// Residual of `count` (8 or 4) consecutive channels of one pixel.
-DEVICE uint4 load_residual(const Params& p, int pixel, int channel, int count) {
-  const u16* r = p.residual + (long long)max(pixel, 0) * p.residual_stride;
-#ifdef SCALAR
-  u32 w[4] = {0, 0, 0, 0};
-#pragma unroll
-  for (int i = 0; i < 8; i++)
-    if (i < count && channel + i < p.out_channels) w[i / 2] |= (u32)r[channel + i] << (i & 1) * 16;
-  return make_uint4(w[0], w[1], w[2], w[3]);
-#else
-  r += min(channel, p.out_channels - count);
-  if (count == 8) return *(const uint4*)r;
-  const uint2 x = *(const uint2*)r;
-  return make_uint4(x.x, x.y, 0, 0);
-#endif
-}
-
-DEVICE void store(const Params& p, int pixel, int channel, int count, const float* v) {
-  const long long at = (long long)pixel * p.out_stride + channel;
-#ifdef SCALAR
-#pragma unroll
-  for (int i = 0; i < 8; i++)
-    if (i < count && channel + i < p.out_channels) {
-#ifdef F32_OUT
-      ((float*)p.out)[at + i] = v[i];
-#else
-      ((u16*)p.out)[at + i] = (u16)pack_pair(v[i], 0.f);
-#endif
-    }
-#else
-  if (channel >= p.out_channels) return;
-#ifdef F32_OUT
-  float4* o = (float4*)((float*)p.out + at);
-  o[0] = make_float4(v[0], v[1], v[2], v[3]);
-  if (count == 8) o[1] = make_float4(v[4], v[5], v[6], v[7]);
-#else
-  u16* o = (u16*)p.out + at;
-  const u32 a = pack_pair(v[0], v[1]), b = pack_pair(v[2], v[3]);
-  if (count == 8)
-    *(uint4*)o = make_uint4(a, b, pack_pair(v[4], v[5]), pack_pair(v[6], v[7]));
-  else
-    *(uint2*)o = make_uint2(a, b);
-#endif
-#endif
-}
 
 // Where tile `m` of pixels begins.
 struct Place {
@@ -364,7 +320,8 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
           for (int mh = 0; mh < 2 * MI; mh++) {
             const int count = g == kFullGroups ? 4 : 8;
             rest[g * 2 * MI + mh] =
-                load_residual(p, pixel[mh >> 1][mh & 1], n * BN + g * 32 + quad * count, count);
+                load_residual(p.residual, pixel[mh >> 1][mh & 1], p.residual_stride, n * BN + g * 32 + quad * count, count,
+                              p.out_channels);
           }
       }
       wgmma_wait<0>();
@@ -414,7 +371,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
           if (t == my_first && g == 0) wait_for_predecessors();
 #pragma unroll
           for (int mh = 0; mh < 2 * MI; mh++)
-            rest[mh] = load_residual(p, pixel[mh >> 1][mh & 1], channel, count);
+            rest[mh] = load_residual(p.residual, pixel[mh >> 1][mh & 1], p.residual_stride, channel, count, p.out_channels);
         }
 #pragma unroll
         for (int mh = 0; mh < 2 * MI; mh++) {
@@ -449,7 +406,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
               v[2 * j + 1] += high_of(w[j]);
             }
           }
-          if (pixel[mi][h] >= 0) store(p, pixel[mi][h], channel, count, v);
+          if (pixel[mi][h] >= 0) store_channels(p.out, pixel[mi][h], p.out_stride, channel, count, p.out_channels, v);
         }
       }
     }

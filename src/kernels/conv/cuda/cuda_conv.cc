@@ -119,6 +119,12 @@ std::vector<std::string> epilogue_options(const CudaConv& c) {
   return options;
 }
 
+int channel_at(int position, int n) {
+  const int block = position / 8, thread = position % 8 / 2, half = position % 2, full = n / 32;
+  if (block / 4 < full) return block / 4 * 32 + thread * 8 + block % 4 * 2 + half;
+  return full * 32 + thread * 4 + (block - full * 4) * 2 + half;
+}
+
 Divisor make_divisor(int64_t d) {
   if (d <= 1) return {};
   const auto shift = static_cast<uint32_t>(std::bit_width(static_cast<uint64_t>(d - 1)) - 1);

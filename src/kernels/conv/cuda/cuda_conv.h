@@ -42,6 +42,10 @@ inline uint16_t to_half(DType type, float value) {
   return type == DType::bf16 ? f32_to_bf16(value) : f32_to_f16(value);
 }
 
+// Where the column `position` of a tile of n output channels (a multiple of 16) belongs, so that the columns
+// which the instructions give to one thread are 8 neighbouring channels (4 in a last half group of 16).
+int channel_at(int position, int n);
+
 // Multiplier and shift with x / d == (x * multiplier >> 32) >> shift for 0 <= x < 2^31; {0, 0} stands for d
 // = 1.
 struct Divisor {

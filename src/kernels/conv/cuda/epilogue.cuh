@@ -1,4 +1,6 @@
-// What a convolution does with a finished sum: bias, activation, rounding. BF16: 16-bit values are bfloat16.
+// What a convolution does with a finished sum: bias, activation, residual, rounding, store. BF16: 16-bit values are
+// bfloat16; F32_OUT: the result is not rounded; SCALAR: output channels are no multiple of 8, so that 16 bytes of a
+// pixel may lie anywhere.
 // In front: types.cuh, activation.cuh.
 
 // Two floats to a word of two 16-bit values, `low` in the low half.
@@ -30,4 +32,52 @@ __device__ __forceinline__ float finish(float sum, float scaled_bias, float alph
   } else {
     return activate(sum + scaled_bias, alpha, beta);
   }
+}
+
+// The residual at `count` (8 or 4) consecutive channels of a pixel; what lies behind the last channel is never used.
+__device__ __forceinline__ uint4 load_residual(const u16* residual, int pixel, int stride, int channel, int count,
+                                               int channels) {
+  const u16* r = residual + (i64)max(pixel, 0) * stride;
+#ifdef SCALAR
+  u32 w[4] = {0, 0, 0, 0};
+#pragma unroll
+  for (int i = 0; i < 8; i++)
+    if (i < count && channel + i < channels) w[i / 2] |= (u32)r[channel + i] << (i & 1) * 16;
+  return make_uint4(w[0], w[1], w[2], w[3]);
+#else
+  r += min(channel, channels - count);
+  if (count == 8) return *(const uint4*)r;
+  const uint2 x = *(const uint2*)r;
+  return make_uint4(x.x, x.y, 0, 0);
+#endif
+}
+
+__device__ __forceinline__ void store_channels(void* out, int pixel, int stride, int channel, int count, int channels,
+                                               const float* v) {
+  const i64 at = (i64)pixel * stride + channel;
+#ifdef SCALAR
+#pragma unroll
+  for (int i = 0; i < 8; i++)
+    if (i < count && channel + i < channels) {
+#ifdef F32_OUT
+      ((float*)out)[at + i] = v[i];
+#else
+      ((u16*)out)[at + i] = (u16)pack_pair(v[i], 0.f);
+#endif
+    }
+#else
+  if (channel >= channels) return;
+#ifdef F32_OUT
+  float4* o = (float4*)((float*)out + at);
+  o[0] = make_float4(v[0], v[1], v[2], v[3]);
+  if (count == 8) o[1] = make_float4(v[4], v[5], v[6], v[7]);
+#else
+  u16* o = (u16*)out + at;
+  const u32 a = pack_pair(v[0], v[1]), b = pack_pair(v[2], v[3]);
+  if (count == 8)
+    *(uint4*)o = make_uint4(a, b, pack_pair(v[4], v[5]), pack_pair(v[6], v[7]));
+  else
+    *(uint2*)o = make_uint2(a, b);
+#endif
+#endif
 }

@@ -58,14 +58,6 @@ std::string product_source(int n, DType type) {
       n / 2, n, t, registers, n / 2 + 1, operands);
 }
 
-// The channel of a tile that lies at a position of its pack: a thread's columns become neighbours.
-int channel_at(int position, int n) {
-  const int column_block = position / 8, thread = position % 8 / 2, half = position % 2;
-  const int full = n / 32, group = column_block / 4;
-  if (group < full) return group * 32 + thread * 8 + column_block % 4 * 2 + half;
-  return full * 32 + thread * 4 + (column_block - full * 4) * 2 + half;
-}
-
 // Taps in the order in which the kernel takes them: at stride 2 by the parity of row and column.
 constexpr int kStride2Taps[9] = {0, 2, 6, 8, 1, 7, 3, 5, 4};
 

@@ -69,7 +69,7 @@ bool fill(const Sm90Variant& v, const CudaConv& c, const GpuTraits& gpu, int sha
   if (p.ring_b < 1 || (p.ring_b < 2 && stages_b > 1)) return false;
   p.receive_offset = (kHeaderBytes + p.ring_a * p.a_stride + p.ring_b * stage + 127) / 128 * 128;
   p.shared_bytes = kAlignment + p.receive_offset + receive + 128;
-  p.blocks_per_multiprocessor = std::min(share, v.blocks_at_once());
+  p.blocks_per_multiprocessor = std::min(share, v.blocks_at_once(c.has_residual));
   p.persistent = persistent;
   p.streaming = true;
   int blocks = p.tiles;
@@ -95,9 +95,9 @@ std::vector<int> input_rings(const Sm90Variant& v, const Sm90Plan& p) {
     const int round = v.warpgroups * stages;
     return {round, 2 * round, 3 * round};
   }
-  if (v.kind == 1) return {3, 5};
+  if (v.kind == 1) return {3, 5, 7};
   if (v.kind == 2) return {4, 8};
-  return {2, 3};
+  return {2, 3, 4};
 }
 
 std::string check(const Sm90Variant& v, const CudaConv& c, const GpuTraits& gpu) {
@@ -123,9 +123,9 @@ std::string check(const Sm90Variant& v, const CudaConv& c, const GpuTraits& gpu)
 
 }  // namespace
 
-int Sm90Variant::blocks_at_once() const {
-  const int registers = (accumulators() + (split > 1 ? 76 : 52) + 7) / 8 * 8;
-  return std::clamp(65536 / (threads() * registers), 1, 4);
+int Sm90Variant::blocks_at_once(bool residual) const {
+  const int registers = (accumulators() + (split > 1 ? 76 : residual ? 56 : 40) + 7) / 8 * 8;
+  return std::clamp(65536 / ((threads() + 127) / 128 * 128 * registers), 1, 4);
 }
 
 int sm90_steps(int64_t channels) {
@@ -155,7 +155,7 @@ std::vector<Sm90Plan> sm90_plans(const Sm90Variant& v, const CudaConv& c, const 
   const auto add = [&](int arrangement, int sub_x) {
     Sm90Plan placed = base;
     if (!arrange(v, c, arrangement, sub_x, placed)) return;
-    const int shares = std::min(v.blocks_at_once(), 2);
+    const int shares = std::min(v.blocks_at_once(c.has_residual), 2);
     for (int share = 1; share <= shares; ++share)
       for (const int ring_a : input_rings(v, placed))
         for (const bool persistent : {false, true}) {

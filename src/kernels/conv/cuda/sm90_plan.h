@@ -21,7 +21,7 @@ struct Sm90Variant {
   int accumulators() const { return m * n / 2; }  // a thread
   int producer_warps() const { return accumulators() >= 128 ? 4 : 2; }
   int threads() const { return warpgroups * 128 + 32 * producer_warps(); }
-  int blocks_at_once() const;  // what the kernel's launch bounds promise
+  int blocks_at_once(bool residual) const;  // what the kernel's launch bounds promise
   int tile_pixels() const { return 64 * m * (ping_pong ? 1 : warpgroups); }
 };
 
