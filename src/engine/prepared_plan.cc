@@ -68,7 +68,7 @@ Result<> PreparedPlan::load_packs(PackStore& packs, ThreadPool& threads) {
   std::vector<Result<>> done(missing.size());
   threads.run(missing.size(), [&](size_t m) {
     const PackedUse& use = plan_->packed[missing[m]];
-    auto bytes = plan_->steps[use.step].kernel->pack(problem_of(*plan_, use.step, threads.thread_count()));
+    auto bytes = plan_->steps[use.step].kernel->pack(problem_of(*plan_, use.step, threads.thread_count(), &device_));
     if (bytes)
       packs_[missing[m]] = packs.add(use.key, std::move(*bytes));
     else
@@ -81,7 +81,7 @@ Result<> PreparedPlan::load_packs(PackStore& packs, ThreadPool& threads) {
 Result<> PreparedPlan::prepare_steps(size_t thread_count) {
   for (size_t s = 0; s < plan_->steps.size(); ++s) {
     const Step& step = plan_->steps[s];
-    const Problem problem = problem_of(*plan_, s, thread_count);
+    const Problem problem = problem_of(*plan_, s, thread_count, &device_);
     const std::span<const std::byte> packed =
         step.packed >= 0 ? packs_[static_cast<size_t>(step.packed)] : std::span<const std::byte>{};
     auto runner = step.kernel->prepare(problem, packed);

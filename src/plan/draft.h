@@ -43,11 +43,12 @@ struct CopyKernel {
 };
 
 struct Draft {
-  Draft(const Graph& bound, const PlanOptions& plan_options) : graph(bound), options(plan_options) {}
+  Draft(const Graph& bound, const PlanOptions& plan_options)
+      : graph(bound), options(plan_options), rows(plan_options.device) {}
 
   const Graph& graph;
   PlanOptions options;
-  KernelRows rows{DeviceKind::cpu};
+  KernelRows rows;
   std::vector<DraftTensor> tensors;
   std::vector<DraftStep> steps;
   std::vector<TensorId> outputs;  // of the graph, plain

@@ -111,7 +111,7 @@ class Writer {
   // Packed inputs are found by key; steps with equal weights in the same packing share them.
   void pack(size_t s) {
     Step& step = plan_.steps[s];
-    const Problem problem = problem_of(plan_, s, draft_.options.thread_count);
+    const Problem problem = problem_of(plan_, s, draft_.options.thread_count, draft_.options.device);
     const std::string packing = step.kernel->packing(problem);
     if (packing.empty()) return;
     uint64_t key =
@@ -142,13 +142,14 @@ class Writer {
 
 }  // namespace
 
-Problem problem_of(const Plan& plan, size_t step, size_t thread_count) {
+Problem problem_of(const Plan& plan, size_t step, size_t thread_count, Device* device) {
   const Step& s = plan.steps[step];
   return {.op = s.op,
           .inputs = s.input_descs,
           .outputs = s.output_descs,
           .constants = plan.step_constants[step],
-          .thread_count = thread_count};
+          .thread_count = thread_count,
+          .device = device};
 }
 
 Result<Plan> plan_bound(const Graph& bound, const Choices& choices, const PlanOptions& options) {

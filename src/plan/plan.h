@@ -56,6 +56,8 @@ struct Plan {
 
 struct PlanOptions {
   size_t thread_count = 1;
+  Device* device = nullptr;    // null: the CPU
+  DType compute = DType::f32;  // f16, bf16: what a GPU's kernels read and write (see lower_precision)
   bool allow_aliasing = true;  // false for tests: concat and split copy
 };
 
@@ -66,7 +68,7 @@ Result<Plan> specialise(const Graph& graph, const InputShapes& shapes, Device& d
 Result<Plan> plan_bound(const Graph& bound, const Choices& choices, const PlanOptions& options);
 
 // The problem a step solves (spans point into the plan).
-Problem problem_of(const Plan& plan, size_t step, size_t thread_count);
+Problem problem_of(const Plan& plan, size_t step, size_t thread_count, Device* device = nullptr);
 std::string print(const Plan& plan);
 
 }  // namespace hone

@@ -37,6 +37,7 @@ Result<Plan> specialise(const Graph& graph, const InputShapes& shapes, Device& d
   HONE_TRY(bind_shapes(bound, shapes, evaluate));
   laps.lap("bind");
   HONE_TRY(run_passes(bound, PassStage::bound, {.evaluate = evaluate, .observe = {}}));
+  HONE_TRY(lower_precision(bound, options.compute, {.evaluate = evaluate, .observe = {}}));
   laps.lap("passes");
   HONE_ASSIGN(const Choices choices, choose_fast(bound, device, known, options.thread_count));
   laps.lap("choose");

@@ -7,6 +7,7 @@
 
 #include "base/cpu_features.h"
 #include "base/log.h"
+#include "tactics/gpu_timer.h"
 #include "tactics/layout_labelling.h"
 #include "tactics/node_options.h"
 #include "tactics/problem_timer.h"
@@ -49,7 +50,7 @@ Result<> gather_classes(Tuning& tuning) {
   std::unordered_map<uint64_t, size_t> known;
   for (size_t n = 0; n < tuning.graph.nodes.size(); ++n) {
     const Node& node = tuning.graph.nodes[n];
-    NodeProblem problem = problem_of(tuning.graph, node, tuning.thread_count);
+    NodeProblem problem = problem_of(tuning.graph, node, tuning.thread_count, &tuning.device);
     const auto [found, is_new] = known.emplace(problem_hash(problem), tuning.classes.size());
     tuning.class_of.push_back(found->second);
     if (!is_new) continue;
@@ -125,6 +126,9 @@ LayoutLabelling labelling_of(const Tuning& tuning, ReorderCost& reorders) {
 void mark_wanted(Tuning& tuning, const LayoutLabelling& labelling) {
   const int level = tuning.options.level;
   if (level <= 0) return;
+  // A GPU's kernels come in many more variants, and timing one takes a millisecond.
+  const bool on_gpu = tuning.device.kind() == DeviceKind::cuda;
+  const size_t most = level >= 4 ? (on_gpu ? 16 : SIZE_MAX) : static_cast<size_t>(on_gpu ? 2 * level : level);
   std::vector<std::vector<size_t>> ends = {labelling.solve_from_cheapest()};
   for (const Layout layout : {Layout::plain, Layout::nhwc, Layout::nchw8c, Layout::nchw16c})
     ends.push_back(labelling.solve_from(layout));
@@ -139,8 +143,7 @@ void mark_wanted(Tuning& tuning, const LayoutLabelling& labelling) {
             legal[i].layouts.outputs == legal[end[n]].layouts.outputs)
           fitting.push_back(i);
       std::ranges::stable_sort(fitting, {}, [&](size_t i) { return legal[i].estimated_ms; });
-      for (size_t rank = 0; rank < fitting.size() && (level >= 4 || rank < static_cast<size_t>(level));
-           ++rank) {
+      for (size_t rank = 0; rank < fitting.size() && rank < most; ++rank) {
         // A reference is timed only where nothing else can do the work.
         if (rank > 0 && legal[fitting[rank]].kernel->is_reference() && level < 5) continue;
         c.wanted[fitting[rank]] = true;
@@ -164,7 +167,7 @@ std::string obstacle(const Tuning& tuning, const Problem& problem, const NodeOpt
   return {};
 }
 
-void time_class(Tuning& tuning, ProblemClass& c, ProblemTimer& timer, bool only_option) {
+void time_class(Tuning& tuning, ProblemClass& c, CandidateTimer& timer, bool only_option) {
   double best_ms = 0;
   std::vector<size_t> order;
   for (size_t i = 0; i < c.options.legal.size(); ++i) {
@@ -195,7 +198,7 @@ void time_class(Tuning& tuning, ProblemClass& c, ProblemTimer& timer, bool only_
     const Problem problem = c.problem.view();
     c.record[i].reason = obstacle(tuning, problem, option);
     if (!c.record[i].reason.empty()) continue;
-    const auto ms = timer.time(*option.kernel, problem, option.workspace_bytes, best_ms);
+    const auto ms = timer.time(*option.kernel, problem, option.workspace_bytes, best_ms, option.estimated_ms);
     if (!ms) {
       c.record[i].reason = "not timed: " + ms.error().message;
       continue;
@@ -206,6 +209,47 @@ void time_class(Tuning& tuning, ProblemClass& c, ProblemTimer& timer, bool only_
       tuning.options.cache->store(timing_key(*option.kernel, problem, tuning.fingerprint), *ms);
   }
   timer.drop_packs();
+}
+
+// All that timing will load, on every core: a compiler takes longer than what it is asked for.
+void compile_wanted(Tuning& tuning) {
+  std::unordered_map<uint64_t, cuda::Program> programs;
+  for (ProblemClass& c : tuning.classes)
+    for (size_t i = 0; i < c.options.legal.size(); ++i) {
+      const NodeOption& option = c.options.legal[i];
+      if (!c.wanted[i] || option.kernel == nullptr) continue;
+      c.problem.set_layouts(option.layouts);
+      if (tuning.options.cache != nullptr &&
+          tuning.options.cache->find(timing_key(*option.kernel, c.problem.view(), tuning.fingerprint)))
+        continue;
+      auto wanted = option.kernel->programs(c.problem.view());
+      if (!wanted) continue;  // prepare() will say why
+      for (cuda::Program& program : *wanted) {
+        const uint64_t key = program.key();
+        programs.emplace(key, std::move(program));
+      }
+    }
+  std::vector<const cuda::Program*> list;
+  for (const auto& [key, program] : programs) list.push_back(&program);
+  auto& gpu = static_cast<CudaDevice&>(tuning.device);
+  const auto start = Clock::now();
+  ThreadPool(tuning.thread_count).run(list.size(), [&](size_t i) {
+    if (Clock::now() < tuning.deadline)
+      if (const auto made = gpu.binary(*list[i]); !made) log_warning(made.error().message);
+  });
+  log_verbose(fmt::format("tactics: {} programs compiled or found in {:.0f} ms", list.size(),
+                          std::chrono::duration<double, std::milli>(Clock::now() - start).count()));
+}
+
+// Null where nothing can be measured.
+Result<std::unique_ptr<CandidateTimer>> timer_for(Device& device, size_t thread_count, int level) {
+  if (level <= 0) return nullptr;
+  if (device.kind() == DeviceKind::cpu) return std::make_unique<ProblemTimer>(device, thread_count);
+  if (device.kind() != DeviceKind::cuda) return nullptr;
+  auto& gpu = static_cast<CudaDevice&>(device);
+  if (!gpu.has_card()) return nullptr;
+  HONE_ASSIGN(std::unique_ptr<CandidateTimer> timer, GpuTimer::create(gpu));
+  return timer;
 }
 
 std::string shapes_text(const Graph& graph) {
@@ -247,22 +291,24 @@ Result<Choices> choose(const Graph& graph, Device& device, const TacticOptions& 
                 .fingerprint = device.fingerprint(),
                 .thread_count = thread_count,
                 .deadline = Clock::now() + options.deadline,
-                .rows = KernelRows(device.kind()),
+                .rows = KernelRows(&device),
                 .classes = {},
                 .class_of = {}};
   HONE_TRY(gather_classes(tuning));
-  const bool can_run = device.kind() == DeviceKind::cpu && options.level > 0;
-  ProblemTimer timer(device, can_run ? thread_count : 1);
+  HONE_ASSIGN(const auto timer, timer_for(device, thread_count, options.level));
   ReorderCost reorders(tuning.rows, thread_count);
-  if (can_run) reorders.measure(timer, options.cache, tuning.fingerprint);
+  if (timer != nullptr && device.kind() == DeviceKind::cpu)
+    reorders.measure(*timer, options.cache, tuning.fingerprint);
   mark_wanted(tuning, labelling_of(tuning, reorders));
-  if (can_run)
+  if (timer != nullptr) {
+    if (device.kind() == DeviceKind::cuda) compile_wanted(tuning);
     for (ProblemClass& c : tuning.classes) {
       const bool only_option = c.options.legal.size() == 1;
-      time_class(tuning, c, timer, only_option);
+      time_class(tuning, c, *timer, only_option);
     }
+  }
   log_verbose(fmt::format("tactics: {} nodes, {} distinct problems, {} candidates timed", graph.nodes.size(),
-                          tuning.classes.size(), timer.timed()));
+                          tuning.classes.size(), timer != nullptr ? timer->timed() : 0));
   return choices_of(tuning, labelling_of(tuning, reorders).solve());
 }
 

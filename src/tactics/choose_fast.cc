@@ -43,7 +43,7 @@ bool is_known_view(const Graph& graph, const Node& node, const Choice& choice) {
 
 // The tuned choice, if it can be had here.
 bool is_legal_here(const Graph& graph, const Node& node, const Choice& choice, size_t thread_count,
-                   KernelNames& names) {
+                   Device& device, KernelNames& names) {
   if (!same_arity(choice, node)) return false;
   for (size_t i = 0; i < choice.inputs.size(); ++i) {
     const bool is_picture = node.inputs[i] != kNoValue && !graph.is_constant(node.inputs[i]) &&
@@ -52,9 +52,10 @@ bool is_legal_here(const Graph& graph, const Node& node, const Choice& choice, s
   }
   if (choice.kernel == kViewKernel) return is_known_view(graph, node, choice);
   const Kernel* kernel = names.find(choice.kernel);
-  if (kernel == nullptr || kernel->version() != choice.version || kernel->op() != op_name(node.op))
+  const bool on_gpu = device.kind() == DeviceKind::cuda;
+  if (kernel == nullptr || (kernel->device() == DeviceKind::cuda) != on_gpu || kernel->version() != choice.version || kernel->op() != op_name(node.op))
     return false;
-  NodeProblem problem = problem_of(graph, node, thread_count);
+  NodeProblem problem = problem_of(graph, node, thread_count, &device);
   if (problem.outputs.size() != choice.outputs.size()) return false;
   for (size_t i = 0; i < choice.outputs.size(); ++i)
     if (choice.outputs[i] != Layout::plain && problem.outputs[i].shape.size() != 4) return false;
@@ -76,7 +77,7 @@ Choice without_candidates(const Choice& choice) {
 Result<Choices> choose_fast(const Graph& graph, Device& device, const Choices* known, size_t thread_count) {
   Choices choices;
   KernelNames names;
-  KernelRows rows(device.kind());
+  KernelRows rows(&device);
   ReorderCost reorders(rows, thread_count);
   std::vector<std::vector<LabelOption>> label_options(graph.nodes.size());
   std::vector<const std::vector<NodeOption>*> options(graph.nodes.size(), nullptr);
@@ -87,7 +88,7 @@ Result<Choices> choose_fast(const Graph& graph, Device& device, const Choices* k
     const Node& node = graph.nodes[n];
     if (known != nullptr) {
       const auto found = known->by_node.find(node.id);
-      if (found != known->by_node.end() && is_legal_here(graph, node, found->second, thread_count, names)) {
+      if (found != known->by_node.end() && is_legal_here(graph, node, found->second, thread_count, device, names)) {
         choices.by_node.emplace(node.id, without_candidates(found->second));
         label_options[n].push_back(
             {.ms = 0, .inputs = found->second.inputs, .outputs = found->second.outputs});
@@ -95,7 +96,7 @@ Result<Choices> choose_fast(const Graph& graph, Device& device, const Choices* k
       }
     }
     all_known = false;
-    NodeProblem problem = problem_of(graph, node, thread_count);
+    NodeProblem problem = problem_of(graph, node, thread_count, &device);
     const auto [found, is_new] = by_problem.try_emplace(problem_hash(problem));
     if (is_new) found->second = options_of(graph, node, problem, rows, false);
     if (found->second.legal.empty()) {

@@ -101,10 +101,11 @@ void NodeProblem::set_layouts(const LayoutSignature& layouts) {
   for (size_t i = 0; i < outputs.size(); ++i) outputs[i].layout = layouts.outputs[i];
 }
 
-NodeProblem problem_of(const Graph& graph, const Node& node, size_t thread_count) {
+NodeProblem problem_of(const Graph& graph, const Node& node, size_t thread_count, Device* device) {
   NodeProblem problem;
   problem.op = &node.op;
   problem.thread_count = thread_count;
+  problem.device = device;
   for (const ValueId id : node.inputs) {
     problem.inputs.push_back(id == kNoValue ? TensorDesc{} : graph.desc(id));
     problem.constants.push_back(id == kNoValue ? nullptr : graph.value(id).constant);
@@ -123,14 +124,15 @@ uint64_t timing_key(const Kernel& kernel, const Problem& problem, const std::str
 
 std::span<const Kernel* const> KernelRows::of(const Op& op) {
   const size_t index = op.index();
-  if (!asked_[index]) rows_[index] = kernels_for(op_name(op), device_);
+  const bool on_gpu = device_ != nullptr && device_->kind() == DeviceKind::cuda;
+  if (!asked_[index]) rows_[index] = kernels_for(op_name(op), on_gpu ? DeviceKind::cuda : DeviceKind::cpu);
   asked_[index] = true;
   return rows_[index];
 }
 
 double estimate_ms(const Graph& graph, const Node& node, const Kernel& kernel, const Verdict& verdict) {
   if (verdict.estimated_ms > 0) return verdict.estimated_ms;
-  const NodeProblem problem = problem_of(graph, node, 1);
+  const NodeProblem problem = problem_of(graph, node, 1, nullptr);
   const double flops_per_ms = kernel.is_reference() ? 2e5 : 3e7,
                bytes_per_ms = kernel.is_reference() ? 2e5 : 4e6;
   return node_flops(graph, node) / flops_per_ms + static_cast<double>(bytes_moved(problem)) / bytes_per_ms +
@@ -177,7 +179,8 @@ const Kernel* copy_kernel(const TensorDesc& from, const TensorDesc& to, size_t t
                         .inputs = {&from, 1},
                         .outputs = {&to, 1},
                         .constants = {&no_constant, 1},
-                        .thread_count = thread_count};
+                        .thread_count = thread_count,
+                        .device = rows.device()};
   const Kernel* best = nullptr;
   for (const Kernel* kernel : rows.of(identity)) {
     Verdict answer = kernel->may_i(problem);

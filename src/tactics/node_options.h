@@ -16,29 +16,32 @@ struct NodeProblem {
   std::vector<TensorDesc> inputs, outputs;
   std::vector<ConstantPtr> constants;
   size_t thread_count = 1;
+  Device* device = nullptr;
 
   Problem view() const {
     return {.op = *op,
             .inputs = inputs,
             .outputs = outputs,
             .constants = constants,
-            .thread_count = thread_count};
+            .thread_count = thread_count,
+            .device = device};
   }
   void set_layouts(const LayoutSignature& layouts);
 };
-NodeProblem problem_of(const Graph& graph, const Node& node, size_t thread_count);
+NodeProblem problem_of(const Graph& graph, const Node& node, size_t thread_count, Device* device);
 // Equal for nodes whose candidates are the same: op, descs, which inputs are constant.
 uint64_t problem_hash(const NodeProblem& problem);
 
 // kernels_for() asked once an operator.
 class KernelRows {
  public:
-  // The null device plans with the CPU's rows.
-  explicit KernelRows(DeviceKind device) : device_(device == DeviceKind::null ? DeviceKind::cpu : device) {}
+  // Null and the null device plan with the CPU's rows.
+  explicit KernelRows(Device* device) : device_(device) {}
   std::span<const Kernel* const> of(const Op& op);
+  Device* device() const { return device_; }
 
  private:
-  DeviceKind device_;
+  Device* device_;
   std::array<std::vector<const Kernel*>, std::variant_size_v<Op>> rows_;
   std::array<bool, std::variant_size_v<Op>> asked_ = {};
 };

@@ -22,8 +22,13 @@ size_t desc_bytes(const TensorDesc& desc) {
   return desc.has_shape ? layout_bytes(desc.type, desc.shape, desc.layout).value_or(0) : 0;
 }
 
-// Small finite numbers for floating types, zeros for the others (an index must stay in range).
-void fill(DType type, std::byte* data, size_t bytes) {
+double ms_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+void fill_random(DType type, std::byte* data, size_t bytes) {
   uint64_t state = 0x9e3779b97f4a7c15u;
   const auto next = [&] {
     state ^= state << 13, state ^= state >> 7, state ^= state << 17;
@@ -54,12 +59,6 @@ void fill(DType type, std::byte* data, size_t bytes) {
   }
 }
 
-double ms_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-}
-
-}  // namespace
-
 size_t ProblemTimer::bytes_needed(const Problem& problem, size_t workspace_bytes) {
   size_t bytes = workspace_bytes;
   for (size_t i = 0; i < problem.inputs.size(); ++i)  // weights count twice: as read, and packed
@@ -80,7 +79,7 @@ Result<std::byte*> ProblemTimer::scratch(Scratch& scratch, size_t bytes) {
 Result<std::byte*> ProblemTimer::random_input(DType type, size_t bytes) {
   Scratch& input = inputs_[type];
   HONE_ASSIGN(std::byte * data, scratch(input, bytes));
-  if (input.filled_bytes < bytes) fill(type, data, bytes), input.filled_bytes = bytes;
+  if (input.filled_bytes < bytes) fill_random(type, data, bytes), input.filled_bytes = bytes;
   return data;
 }
 
@@ -97,7 +96,7 @@ Result<std::span<const std::byte>> ProblemTimer::packed(const Kernel& kernel, co
 }
 
 Result<float> ProblemTimer::time(const Kernel& kernel, const Problem& problem, size_t workspace_bytes,
-                                 double best_ms) {
+                                 double best_ms, double /*estimated_ms*/) {
   HONE_ASSIGN(const std::span<const std::byte> pack, packed(kernel, problem));
   const std::vector<size_t> covered =
       kernel.packing(problem).empty() ? std::vector<size_t>{} : kernel.packed_inputs(problem);

@@ -12,7 +12,21 @@
 
 namespace hone {
 
-class ProblemTimer {
+// What tuning asks of a device.
+class CandidateTimer {
+ public:
+  virtual ~CandidateTimer() = default;
+  // Milliseconds of a run. `best_ms` is the best candidate's so far (0: none yet): one that is clearly slower may
+  // be measured less closely. `estimated_ms` is the cost model's.
+  virtual Result<float> time(const Kernel& kernel, const Problem& problem, size_t workspace_bytes,
+                             double best_ms, double estimated_ms) = 0;
+  // Lets go of the packed weights of the last problem; scratch buffers stay for the next.
+  virtual void drop_packs() = 0;
+  virtual size_t timed() const = 0;
+};
+
+// On the CPU.
+class ProblemTimer final : public CandidateTimer {
  public:
   ProblemTimer(Device& device, size_t thread_count) : device_(device), threads_(thread_count) {}
 
@@ -21,11 +35,10 @@ class ProblemTimer {
 
   // Milliseconds of the best of a few runs after one to warm up. Weights are packed for real; a candidate
   // that is clearly slower than `best_ms` (0: none yet) gets fewer runs.
-  Result<float> time(const Kernel& kernel, const Problem& problem, size_t workspace_bytes, double best_ms);
-
-  // Lets go of the packed weights of the last problem; scratch buffers stay for the next.
-  void drop_packs() { packs_.clear(); }
-  size_t timed() const { return timed_; }
+  Result<float> time(const Kernel& kernel, const Problem& problem, size_t workspace_bytes, double best_ms,
+                     double estimated_ms) override;
+  void drop_packs() override { packs_.clear(); }
+  size_t timed() const override { return timed_; }
 
  private:
   struct Scratch {
@@ -44,5 +57,8 @@ class ProblemTimer {
       packs_;  // of one problem's candidates, by packing name
   size_t timed_ = 0;
 };
+
+// Small finite numbers for floating types, zeros for the others (an index must stay in range).
+void fill_random(DType type, std::byte* data, size_t bytes);
 
 }  // namespace hone

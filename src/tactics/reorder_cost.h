@@ -12,10 +12,10 @@ namespace hone {
 
 class ReorderCost {
  public:
-  ReorderCost(KernelRows& rows, size_t thread_count) : rows_(rows), thread_count_(thread_count) {}
+  ReorderCost(KernelRows& rows, size_t thread_count);
 
   // Times one reorder of a few megabytes, or takes its time from the cache. Without it a guess is used.
-  void measure(ProblemTimer& timer, TimingCache* cache, const std::string& fingerprint);
+  void measure(CandidateTimer& timer, TimingCache* cache, const std::string& fingerprint);
   // Infinite when no kernel can.
   double ms(const TensorDesc& plain, Layout from, Layout to);
 
@@ -23,6 +23,7 @@ class ReorderCost {
   KernelRows& rows_;
   size_t thread_count_;
   double bytes_per_ms_ = 5e6;  // 5 GB/s: two cores of a server, read and written bytes counted
+  double overhead_ms_ = 0.004;  // starting the threads and walking the step
   std::map<std::tuple<DType, Layout, Layout>, bool> possible_;
 };
 

@@ -1,0 +1,114 @@
+// The type that a GPU's kernels read and write. Everything up to the last convolution or matrix product
+// computes in 16 bits; what follows (box arithmetic in pixels, scores) stays f32, since 16 bits do not tell
+// pixels of a large picture apart. That tail is a small part of the work.
+#include <algorithm>
+#include <map>
+
+#include "passes/pass_list.h"
+#include "passes/precision.h"
+
+namespace hone {
+namespace {
+
+bool is_heavy(const Op& op) {
+  return std::holds_alternative<Conv>(op) || std::holds_alternative<ConvTranspose>(op) ||
+         std::holds_alternative<MatMul>(op) || std::holds_alternative<Gemm>(op);
+}
+bool wants_f32(const Op& op) {
+  return std::holds_alternative<DecodeBoxes>(op) || std::holds_alternative<DetectionNms>(op) ||
+         std::holds_alternative<NonMaxSuppression>(op);
+}
+// Inputs that a kernel reads in the type they have: weights, which it packs; scales and regions of a Resize;
+// the maps that box decode widens itself.
+bool reads_any_type(const Graph& graph, const Node& node, size_t i) {
+  if (std::holds_alternative<ShapeOf>(node.op) || std::holds_alternative<DecodeBoxes>(node.op)) return true;
+  if (std::holds_alternative<Resize>(node.op)) return i == 1 || i == 2;
+  const bool packs = std::holds_alternative<Conv>(node.op) || std::holds_alternative<ConvTranspose>(node.op);
+  return packs && i > 0 && graph.is_constant(node.inputs[i]);
+}
+
+class Lowering {
+ public:
+  Lowering(Graph& graph, DType type) : graph_(graph), type_(type), next_id_(graph.next_node_id()) {}
+
+  void run() {
+    const std::vector<char> narrow = narrow_nodes();
+    std::vector<Node> nodes = std::move(graph_.nodes);
+    graph_.nodes.clear();
+    graph_.nodes.reserve(nodes.size() + 8);
+    for (size_t n = 0; n < nodes.size(); ++n) {
+      Node& node = nodes[n];
+      const DType wanted = narrow[n] ? type_ : DType::f32;
+      for (size_t i = 0; i < node.inputs.size(); ++i)
+        if (node.inputs[i] != kNoValue && !reads_any_type(graph_, node, i))
+          node.inputs[i] = as(node.inputs[i], wanted);
+      if (narrow[n]) {
+        rename_type(node.op, DType::f32, type_);
+        for (const ValueId id : node.outputs)
+          if (id != kNoValue && graph_.desc(id).type == DType::f32) graph_.value(id).desc.type = type_;
+      }
+      graph_.nodes.push_back(std::move(node));
+    }
+  }
+
+ private:
+  // A heavy node is at or behind each of these.
+  std::vector<char> narrow_nodes() const {
+    const auto consumers = graph_.consumers();
+    std::vector<char> narrow(graph_.nodes.size(), 0);
+    for (size_t n = graph_.nodes.size(); n-- > 0;) {
+      const Node& node = graph_.nodes[n];
+      if (wants_f32(node.op)) continue;
+      narrow[n] = is_heavy(node.op);
+      for (const ValueId id : node.outputs)
+        if (id != kNoValue)
+          for (const int32_t user : consumers[static_cast<size_t>(id)])
+            narrow[n] = narrow[n] || narrow[static_cast<size_t>(user)];
+    }
+    return narrow;
+  }
+
+  // The value in the type that a node computes in: constants are converted, others go through a Cast.
+  ValueId as(ValueId id, DType wanted) {
+    const DType have = graph_.desc(id).type;
+    if ((have != DType::f32 && have != type_) || have == wanted) return id;
+    const auto [known, is_new] = other_form_.try_emplace({id, wanted}, kNoValue);
+    if (!is_new) return known->second;
+    const std::string name = graph_.value(id).name + "_" + std::string(dtype_name(wanted));
+    if (const ConstantPtr constant = graph_.value(id).constant) {
+      known->second = graph_.add_constant(name, converted(constant, wanted));
+    } else {
+      TensorDesc desc = graph_.desc(id);
+      desc.type = wanted;
+      known->second = graph_.add_value(name, std::move(desc));
+      graph_.nodes.push_back(Node{name, Cast{wanted}, {id}, {known->second}, next_id_++});
+    }
+    return known->second;
+  }
+
+  Graph& graph_;
+  DType type_;
+  int64_t next_id_;
+  std::map<std::pair<ValueId, DType>, ValueId> other_form_;
+};
+
+}  // namespace
+
+Result<> lower_precision(Graph& graph, DType type, const PassContext& context) {
+  if (type == DType::f32) return {};
+  for (const Node& node : graph.nodes)
+    if (std::holds_alternative<If>(node.op) || std::holds_alternative<Loop>(node.op)) return {};
+  std::vector<DType> outputs;
+  for (const ValueId id : graph.outputs) outputs.push_back(graph.desc(id).type);
+  Lowering(graph, type).run();
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (graph.desc(graph.outputs[i]).type != outputs[i]) cast_output(graph, i, outputs[i]);
+  remove_identity(graph, context);
+  graph.remove_dead();
+  if (const auto checked = verify(graph); !checked)
+    return error(StatusCode::internal, "after lower_precision: " + checked.error().message);
+  if (context.observe) context.observe("lower_precision", graph);
+  return {};
+}
+
+}  // namespace hone
