@@ -58,6 +58,8 @@ class Engine {
 };
 
 struct ContextOptions {
+  // "cpu", "cuda:0", or "auto": a GPU where the engine was built for one. Where the GPU or what it needs is
+  // missing, one line of the log says so and the CPU computes.
   std::string device = "cpu";
   size_t thread_count = 0;     // 0: every core this process may use
   size_t plan_cache_size = 8;  // plans kept, least recently used dropped
@@ -76,12 +78,18 @@ class ExecutionContext {
   // Concrete once all input shapes are known.
   Result<Shape> tensor_shape(const std::string& name) const;
 
-  // Runs with the current shapes. Dense row-major buffers in host memory of at least the tensor's size;
-  // outputs that are not named are not copied out. Allocates nothing in hone's code after the first run of a
-  // shape.
+  // Runs with the current shapes. Dense row-major buffers of at least the tensor's size, in host memory or in
+  // that of the context's GPU; outputs that are not named are not copied out. Allocates nothing in hone's
+  // code after the first run of a shape.
   Result<> run(const std::map<std::string, const void*>& inputs, const std::map<std::string, void*>& outputs);
   // The same by position, in the order of Engine::inputs() and outputs(); null outputs are skipped.
   Result<> run(std::span<const void* const> inputs, std::span<void* const> outputs);
+
+  // On a GPU alone: enqueues a run on `stream` (a CUstream; null: the context's own) and returns without
+  // waiting. Addresses are device memory, aligned to 16 bytes, that stays valid until the run is done; null
+  // outputs are skipped. May itself be captured in a CUDA graph. Runs of one context share its memory: they
+  // must not overlap.
+  Result<> enqueue(std::span<const void* const> inputs, std::span<void* const> outputs, void* stream);
 
   // Milliseconds of each step of the last run, when profiling was on.
   struct StepTime {

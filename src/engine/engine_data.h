@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "engine/device_packs.h"
 #include "hone/engine.h"
 #include "ir/graph.h"
 #include "ir/infer.h"
@@ -52,6 +53,15 @@ struct DeviceTuning {
   std::vector<Choices> choices;
 };
 
+// Machine code of a GPU's kernel, from the file or made when the engine was built.
+struct ProgramBinary {
+  uint64_t key = 0;    // cuda::Program::key()
+  std::string target;  // "sm_90a"
+  int nvrtc_version = 0;
+  std::shared_ptr<const void> owner;
+  std::span<const std::byte> code;
+};
+
 struct EngineData {
   std::shared_ptr<const void> storage;  // keeps the mapping or buffer alive
   Graph source;                         // as imported, before any pass
@@ -59,8 +69,10 @@ struct EngineData {
   std::vector<TensorInfo> inputs, outputs;
   std::vector<Profile> profiles;
   std::vector<DeviceTuning> tunings;
+  std::vector<ProgramBinary> binaries;
   PackStore packs;
   std::vector<PackToMake> packs_to_make;  // keys differ from each other and from those in `packs`
+  DevicePacks device_packs;
   size_t file_bytes = 0;
 };
 

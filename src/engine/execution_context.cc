@@ -6,6 +6,9 @@
 #include <list>
 
 #include "base/log.h"
+#include "device/cuda/driver.h"
+#include "device/cuda/nvrtc.h"
+#include "engine/cuda_plan.h"
 #include "engine/engine_data.h"
 #include "engine/prepared_plan.h"
 #include "engine/shape_range.h"
@@ -18,10 +21,28 @@ double ms_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
+DType compute_type(std::string_view precision) {
+  return precision == "f16" ? DType::f16 : precision == "bf16" ? DType::bf16 : DType::f32;
+}
+
+// "auto" is the GPU where the engine was built for one and there is one. A GPU that was asked for and is not
+// there is one line, and the CPU.
+Result<std::shared_ptr<Device>> open_for(const EngineData& engine, const ContextOptions& options) {
+  const bool is_auto = options.device == "auto";
+  const bool has_gpu_tuning = std::ranges::any_of(
+      engine.tunings, [](const DeviceTuning& t) { return t.fingerprint.starts_with("cuda/"); });
+  if (is_auto && !has_gpu_tuning) return open_device("cpu", options.thread_count);
+  auto device = open_device(is_auto ? "cuda:0" : options.device, options.thread_count);
+  if (device || device.error().code == StatusCode::invalid_argument) return device;
+  log_warning(fmt::format("{}{}; running on the CPU", is_auto ? "the engine was built for a GPU: " : "",
+                          device.error().message));
+  return open_device("cpu", options.thread_count);
+}
+
 struct CachedPlan {
   InputShapes shapes;
   std::shared_ptr<const Plan> plan;
-  std::unique_ptr<PreparedPlan> prepared;  // made by the first run
+  std::unique_ptr<ReadyPlan> prepared;  // made by the first run
 };
 
 }  // namespace
@@ -32,13 +53,39 @@ struct ExecutionContext::State {
         options(std::move(options_)),
         device(std::move(device_)),
         threads(options.thread_count),
-        fingerprint(device->fingerprint()),
-        evaluate(reference_evaluator()) {}
+        evaluate(reference_evaluator()) {
+    use_device();
+  }
+
+  void use_device() {
+    fingerprint = device->fingerprint();
+    const DeviceTuning* tuning = tuning_for(data(), fingerprint);
+    const bool on_gpu = device->kind() == DeviceKind::cuda;
+    compute = on_gpu && tuning != nullptr ? compute_type(tuning->precision) : DType::f32;
+    if (!on_gpu) return;
+    auto& gpu = static_cast<CudaDevice&>(*device);
+    for (const ProgramBinary& binary : data().binaries)
+      if (binary.target == gpu.target() && cuda::least_driver(binary.nvrtc_version) <= gpu.driver().version)
+        gpu.add_binary(binary.key,
+                       {.owner = engine, .code = binary.code, .nvrtc_version = binary.nvrtc_version});
+  }
+
+  // An engine never refuses a machine: what a GPU cannot do here, the CPU does.
+  Result<> fall_back(const Status& why) {
+    log_warning(fmt::format("{}: {}; running on the CPU", options.device, why.message));
+    current = nullptr;
+    profiled = nullptr;
+    plans.clear();
+    arena.reset();
+    HONE_ASSIGN(device, open_device("cpu", options.thread_count));
+    use_device();
+    return {};
+  }
 
   EngineData& data() const { return engine->data(); }
 
   // The plan for the current shapes, from the cache or new.
-  Result<> ensure_plan() {
+  Result<> plan_for_shapes() {
     if (current != nullptr) return {};
     for (const TensorInfo& input : data().inputs)
       if (!shapes.contains(input.name))
@@ -55,8 +102,10 @@ struct ExecutionContext::State {
             fmt::format("the engine was not tuned for {}; the cost model chooses its kernels", fingerprint));
         warned = true;
       }
-      HONE_ASSIGN(Plan plan, specialise(data().portable, shapes, *device, tuned, evaluate,
-                                        {.thread_count = threads.thread_count()}));
+      HONE_ASSIGN(
+          Plan plan,
+          specialise(data().portable, shapes, *device, tuned, evaluate,
+                     {.thread_count = threads.thread_count(), .device = device.get(), .compute = compute}));
       planning_ms = plan.planning_ms;
       plans.push_front(
           {.shapes = shapes, .plan = std::make_shared<const Plan>(std::move(plan)), .prepared = nullptr});
@@ -66,15 +115,40 @@ struct ExecutionContext::State {
     return {};
   }
 
+  Result<> ensure_plan() {
+    auto made = plan_for_shapes();
+    if (made || device->kind() == DeviceKind::cpu || !is_lack(made.error())) return made;
+    HONE_TRY(fall_back(made.error()));
+    return plan_for_shapes();
+  }
+
   Result<> ensure_prepared() {
     HONE_TRY(ensure_plan());
+    auto ready = prepare();
+    if (ready || device->kind() == DeviceKind::cpu || !is_lack(ready.error())) return ready;
+    HONE_TRY(fall_back(ready.error()));
+    HONE_TRY(ensure_plan());
+    return prepare();
+  }
+
+  // Something that this machine has not got, rather than something that went wrong on it.
+  static bool is_lack(const Status& status) {
+    return status.code == StatusCode::not_found || status.code == StatusCode::unsupported;
+  }
+
+  Result<> prepare() {
     if (arena == nullptr || arena->size_bytes() < current->plan->arena_bytes) {
       arena.reset();
       HONE_ASSIGN(arena, device->allocate(current->plan->arena_bytes));
     }
     if (current->prepared != nullptr) return {};
     const auto start = std::chrono::steady_clock::now();
-    HONE_ASSIGN(current->prepared, PreparedPlan::make(current->plan, data().packs, *device, threads));
+    if (device->kind() == DeviceKind::cuda) {
+      HONE_ASSIGN(current->prepared, CudaPlan::make(current->plan, data(),
+                                                    std::static_pointer_cast<CudaDevice>(device), threads));
+    } else {
+      HONE_ASSIGN(current->prepared, PreparedPlan::make(current->plan, data().packs, *device, threads));
+    }
     step_ms.resize(std::max(step_ms.size(), current->plan->steps.size()));
     prepare_ms = ms_since(start);
     return {};
@@ -97,6 +171,7 @@ struct ExecutionContext::State {
   std::shared_ptr<Device> device;
   ThreadPool threads;
   std::string fingerprint;
+  DType compute = DType::f32;
   Evaluator evaluate;
   InputShapes shapes;
   size_t dynamic_inputs = 0;
@@ -117,8 +192,8 @@ ExecutionContext::~ExecutionContext() = default;
 Result<std::unique_ptr<ExecutionContext>> ExecutionContext::create(std::shared_ptr<const Engine> engine,
                                                                    ContextOptions options) {
   if (engine == nullptr) return error(StatusCode::invalid_argument, "a context needs an engine");
-  HONE_ASSIGN(auto device, open_device(options.device, options.thread_count));
-  if (device->kind() != DeviceKind::cpu)
+  HONE_ASSIGN(auto device, open_for(engine->data(), options));
+  if (device->kind() == DeviceKind::null)
     return error(StatusCode::unsupported,
                  fmt::format("device {} cannot run an engine; use device cpu", options.device));
   auto state = std::make_unique<State>(std::move(engine), std::move(options), std::move(device));
@@ -171,6 +246,18 @@ Result<> ExecutionContext::run(std::span<const void* const> inputs, std::span<vo
                  fmt::format("run() was given {} inputs and {} outputs; the engine has {} and {}",
                              inputs.size(), outputs.size(), data.inputs.size(), data.outputs.size()));
   return state_->run(inputs, outputs);
+}
+
+Result<> ExecutionContext::enqueue(std::span<const void* const> inputs, std::span<void* const> outputs,
+                                   void* stream) {
+  const EngineData& data = state_->data();
+  if (inputs.size() != data.inputs.size() || outputs.size() != data.outputs.size())
+    return error(StatusCode::invalid_argument,
+                 fmt::format("enqueue() was given {} inputs and {} outputs; the engine has {} and {}",
+                             inputs.size(), outputs.size(), data.inputs.size(), data.outputs.size()));
+  HONE_TRY(state_->ensure_prepared());
+  return state_->current->prepared->enqueue(inputs, outputs,
+                                            static_cast<std::byte*>(state_->arena->address()), stream);
 }
 
 Result<> ExecutionContext::run(const std::map<std::string, const void*>& inputs,

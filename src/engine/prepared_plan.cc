@@ -68,7 +68,8 @@ Result<> PreparedPlan::load_packs(PackStore& packs, ThreadPool& threads) {
   std::vector<Result<>> done(missing.size());
   threads.run(missing.size(), [&](size_t m) {
     const PackedUse& use = plan_->packed[missing[m]];
-    auto bytes = plan_->steps[use.step].kernel->pack(problem_of(*plan_, use.step, threads.thread_count(), &device_));
+    auto bytes =
+        plan_->steps[use.step].kernel->pack(problem_of(*plan_, use.step, threads.thread_count(), &device_));
     if (bytes)
       packs_[missing[m]] = packs.add(use.key, std::move(*bytes));
     else
@@ -190,6 +191,10 @@ Result<> PreparedPlan::run(std::span<const void* const> inputs, std::span<void* 
     if (outputs[i] != nullptr && outputs_[i].address != outputs[i])
       std::memcpy(outputs[i], outputs_[i].address, outputs_[i].bytes);
   return {};
+}
+
+Result<> PreparedPlan::enqueue(std::span<const void* const>, std::span<void* const>, std::byte*, void*) {
+  return error(StatusCode::unsupported, "enqueue() is for a GPU; run() computes on the CPU");
 }
 
 }  // namespace hone

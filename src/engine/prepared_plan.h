@@ -1,4 +1,4 @@
-// A plan made ready to run: runners, packed weights and argument tables.
+// A plan made ready to run on a CPU: runners, packed weights and argument tables.
 #pragma once
 
 #include <memory>
@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "engine/engine_data.h"
+#include "engine/ready_plan.h"
 #include "plan/plan.h"
 
 namespace hone {
 
 // Belongs to one context.
-class PreparedPlan {
+class PreparedPlan final : public ReadyPlan {
  public:
   // Weights are packed where `packs` does not have them yet, on all of `threads`.
   static Result<std::unique_ptr<PreparedPlan>> make(std::shared_ptr<const Plan> plan, PackStore& packs,
@@ -21,11 +22,12 @@ class PreparedPlan {
   // a kernel needs; they are kept for the next time. Then runs every step. Allocates nothing unless such a
   // buffer is new. `step_ms` is empty, or has room for each step's time.
   Result<> run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* arena,
-               ThreadPool& threads, std::span<double> step_ms);
+               ThreadPool& threads, std::span<double> step_ms) override;
+  Result<> enqueue(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* arena,
+                   void* stream) override;
 
-  const Plan& plan() const { return *plan_; }
   // Aligned copies of constants, and the buffers mentioned above.
-  size_t memory_bytes() const { return memory_bytes_; }
+  size_t memory_bytes() const override { return memory_bytes_; }
 
  private:
   struct ReadyStep {

@@ -63,8 +63,15 @@ double distance(const Choices& choices, const InputShapes& shapes) {
   return sum;
 }
 
-std::string_view without_threads(std::string_view fingerprint) {
-  return fingerprint.substr(0, fingerprint.rfind("/t"));
+// Parts of a fingerprint that make another's choices worth taking.
+std::string_view whole(const std::string& fingerprint) { return fingerprint; }
+std::string_view without_threads(const std::string& fingerprint) {
+  return std::string_view(fingerprint).substr(0, fingerprint.rfind("/t"));
+}
+// "cuda/sm_90" of "cuda/sm_90/NVIDIA H200".
+std::string_view architecture(const std::string& fingerprint) {
+  const std::string_view text = fingerprint;
+  return text.starts_with("cuda/") ? text.substr(0, text.find('/', 5)) : text;
 }
 
 }  // namespace
@@ -100,21 +107,25 @@ Result<> check_profile(const EngineData& engine, const InputShapes& shapes) {
   return error(StatusCode::out_of_range, fmt::format("no profile of the engine holds {} together", text));
 }
 
+const DeviceTuning* tuning_for(const EngineData& engine, const std::string& fingerprint) {
+  for (const auto form : {whole, without_threads, architecture})
+    for (const DeviceTuning& tuning : engine.tunings)
+      if (!tuning.choices.empty() && form(tuning.fingerprint) == form(fingerprint)) return &tuning;
+  return nullptr;
+}
+
 const Choices* nearest_choices(const EngineData& engine, const std::string& fingerprint,
                                const InputShapes& shapes) {
+  const DeviceTuning* like = tuning_for(engine, fingerprint);
+  if (like == nullptr) return nullptr;
   const Choices* best = nullptr;
   double best_distance = std::numeric_limits<double>::infinity();
-  for (const bool exact : {true, false}) {
-    for (const DeviceTuning& tuning : engine.tunings) {
-      const bool matches = exact ? tuning.fingerprint == fingerprint
-                                 : without_threads(tuning.fingerprint) == without_threads(fingerprint);
-      if (!matches) continue;
-      for (const Choices& choices : tuning.choices)
-        if (const double d = distance(choices, shapes); d < best_distance) best = &choices, best_distance = d;
-    }
-    if (best != nullptr) return best;
+  for (const DeviceTuning& tuning : engine.tunings) {
+    if (tuning.fingerprint != like->fingerprint || tuning.precision != like->precision) continue;
+    for (const Choices& choices : tuning.choices)
+      if (const double d = distance(choices, shapes); d < best_distance) best = &choices, best_distance = d;
   }
-  return nullptr;
+  return best;
 }
 
 }  // namespace hone

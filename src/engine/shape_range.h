@@ -12,8 +12,10 @@ Result<> check_input_shape(const EngineData& engine, const std::string& name, co
 // One profile holds all of them together.
 Result<> check_profile(const EngineData& engine, const InputShapes& shapes);
 
-// Choices made on this device for the shape nearest to `shapes` (sum of the ratios of extents); else those of
-// the same processor with another number of threads; else null.
+// What was tuned for this device; else for the same processor with another number of threads, or for another
+// card of the same architecture; else null.
+const DeviceTuning* tuning_for(const EngineData& engine, const std::string& fingerprint);
+// Choices of such a tuning for the shape nearest to `shapes` (sum of the ratios of extents), or null.
 const Choices* nearest_choices(const EngineData& engine, const std::string& fingerprint,
                                const InputShapes& shapes);
 

@@ -1,0 +1,27 @@
+// A plan made ready to run on one device.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "base/thread_pool.h"
+#include "hone/status.h"
+
+namespace hone {
+
+// Belongs to one context.
+class ReadyPlan {
+ public:
+  virtual ~ReadyPlan() = default;
+  // One address a graph input and output, in their order; a null output is not wanted. `arena` is memory of
+  // the device, at least Plan::arena_bytes. `step_ms` is empty, or has room for each step's time.
+  virtual Result<> run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* arena,
+                       ThreadPool& threads, std::span<double> step_ms) = 0;
+  // The same for memory of a GPU, on the caller's stream (null: its own), without waiting.
+  virtual Result<> enqueue(std::span<const void* const> inputs, std::span<void* const> outputs,
+                           std::byte* arena, void* stream) = 0;
+  // What it holds besides the arena and the packed weights.
+  virtual size_t memory_bytes() const = 0;
+};
+
+}  // namespace hone
