@@ -15,7 +15,9 @@ namespace hone {
 struct BuildOptions {
   std::vector<Profile> profiles;  // none: static inputs as they are; a dynamic input needs one
   std::vector<std::string> precisions = {"f32"};  // what kernels may compute in: "f32", "bf16", …
-  std::vector<std::string> targets = {"cpu"};
+  // "cpu", "cuda:0", or a chip that need not be here: "sm_80", "sm_86", "sm_87", "sm_89", "sm_90". Empty: the
+  // GPU where half precision is allowed and there is one, else the CPU.
+  std::vector<std::string> targets;
   int level = 3;                              // 0: cost model alone … 5: every legal kernel is timed
   std::chrono::milliseconds deadline{60000};  // for tuning
   size_t memory_limit_bytes = 0;              // 0: none

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/thread_pool.h"
 #include "build/model.h"
+#include "build/targets.h"
 #include "engine/engine_data.h"
 #include "engine/engine_file.h"
 #include "passes/passes.h"
@@ -51,7 +52,7 @@ class Stages {
 };
 
 Result<> check_stage_name(const std::string& stage) {
-  std::vector<std::string> known = {"import", "bound", "plan"};
+  std::vector<std::string> known = {"import", "lower_precision", "bound", "plan"};
   for (const PassStage s : {PassStage::portable, PassStage::bound})
     for (const auto name : pass_names(s)) known.emplace_back(name);
   if (stage.empty() || std::find(known.begin(), known.end(), stage) != known.end()) return {};
@@ -99,13 +100,14 @@ InputShapes shapes_of(const Profile& profile, Shape ShapeRange::* which) {
 }
 
 // Notes every packed weight that the plan's kernels want and the engine does not know yet.
-void want_packs(const std::shared_ptr<const Plan>& plan, size_t thread_count, EngineData& engine) {
+void want_packs(const std::shared_ptr<const Plan>& plan, size_t thread_count,
+                const std::shared_ptr<Device>& device, EngineData& engine) {
   for (const auto& use : plan->packed) {
     const auto same = [&](const PackToMake& pack) { return pack.key == use.key; };
     if (engine.packs.find(use.key) || std::ranges::any_of(engine.packs_to_make, same)) continue;
     engine.packs_to_make.push_back(
-        {use.key, [plan, step = use.step, thread_count]() -> Result<std::vector<std::byte>> {
-           auto packed = plan->steps[step].kernel->pack(problem_of(*plan, step, thread_count));
+        {use.key, [plan, step = use.step, thread_count, device]() -> Result<std::vector<std::byte>> {
+           auto packed = plan->steps[step].kernel->pack(problem_of(*plan, step, thread_count, device.get()));
            if (!packed) return error_in("packing the weights of " + plan->steps[step].name, packed);
            return packed;
          }});
@@ -113,12 +115,14 @@ void want_packs(const std::shared_ptr<const Plan>& plan, size_t thread_count, En
 }
 
 // Chooses kernels at a profile's opt shape by measurement, then plans min, opt and max with them.
-Result<> tune(EngineData& engine, const Profile& profile, Device& device, const TacticOptions& tactics,
+Result<> tune(EngineData& engine, const Profile& profile, const Target& target, const TacticOptions& tactics,
               Stages& stages, const BuildOptions& options, BuildReport& report, DeviceTuning& tuning) {
+  Device& device = *target.device;
   const Evaluator evaluate = reference_evaluator();
   Graph bound = engine.portable;
   HONE_TRY(bind_shapes(bound, shapes_of(profile, &ShapeRange::opt), evaluate));
   HONE_TRY(run_passes(bound, PassStage::bound, {evaluate, stages.observer()}));
+  HONE_TRY(lower_precision(bound, target.compute, {evaluate, stages.observer()}));
   stages.dump("bound", bound);
 
   stages.begin("choose kernels", 0.3);
@@ -128,10 +132,13 @@ Result<> tune(EngineData& engine, const Profile& profile, Device& device, const 
         choice.candidates.begin(), choice.candidates.end(), [](const auto& c) { return c.ms >= 0; }));
 
   stages.begin("plan", 0.7);
-  const PlanOptions plan_options{.thread_count = tactics.thread_count};
+  const PlanOptions plan_options{
+      .thread_count = tactics.thread_count, .device = &device, .compute = target.compute};
+  std::vector<std::shared_ptr<const Plan>> plans;
   const auto keep = [&](Plan plan) {
     report.arena_bytes = std::max(report.arena_bytes, plan.arena_bytes);
-    want_packs(std::make_shared<const Plan>(std::move(plan)), tactics.thread_count, engine);
+    plans.push_back(std::make_shared<const Plan>(std::move(plan)));
+    want_packs(plans.back(), tactics.thread_count, target.device, engine);
   };
   HONE_ASSIGN(Plan plan, plan_bound(bound, choices, plan_options));
   if (options.dump && options.dump_stage == "plan") options.dump("plan", print(plan));
@@ -142,6 +149,10 @@ Result<> tune(EngineData& engine, const Profile& profile, Device& device, const 
     HONE_ASSIGN(Plan edge, specialise(engine.portable, shapes, device, &choices, evaluate, plan_options));
     keep(std::move(edge));
   }
+  if (device.kind() == DeviceKind::cuda) {
+    stages.begin("compile", 0.75);
+    HONE_TRY(add_binaries(plans, target, tactics.thread_count, engine));
+  }
   tuning.choices.push_back(std::move(choices));
   return {};
 }
@@ -150,19 +161,8 @@ Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& mode
                                                const BuildOptions& options, BuildReport& report,
                                                Stages& stages) {
   HONE_TRY(check_stage_name(options.dump_stage));
-  for (const auto& target : options.targets)
-    if (target != "cpu")
-      return error(StatusCode::unsupported,
-                   "target '" + target + "' is not available in this hone: it builds for cpu");
-  for (const auto& precision : options.precisions)
-    if (precision != "f32" && precision != "f16" && precision != "bf16" && precision != "tf32")
-      return error(StatusCode::unsupported,
-                   "precision '" + precision + "' is not available in this hone: use f32, f16 or bf16");
-
-  for (const auto& precision : options.precisions)
-    if (precision != "f32")
-      report.notes.push_back(precision +
-                             " was allowed, but no kernel of this hone computes in it on a CPU: f32 is used");
+  const size_t thread_count = options.thread_count > 0 ? options.thread_count : ThreadPool(0).thread_count();
+  HONE_ASSIGN(const std::vector<Target> targets, open_targets(options, thread_count, report));
 
   stages.begin("import", 0);
   auto engine = std::make_shared<EngineData>();
@@ -183,8 +183,6 @@ Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& mode
   if (engine->profiles.empty()) engine->profiles.emplace_back();
   for (const auto& profile : engine->profiles) HONE_TRY(check_profile(*engine, profile));
 
-  const size_t thread_count = options.thread_count > 0 ? options.thread_count : ThreadPool(0).thread_count();
-  HONE_ASSIGN(const auto device, open_device("cpu", thread_count));
   TimingCache cache;
   if (!options.timing_cache.empty()) cache = TimingCache::load(options.timing_cache);
   const TacticOptions tactics{.level = options.level,
@@ -192,10 +190,12 @@ Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& mode
                               .memory_limit_bytes = options.memory_limit_bytes,
                               .thread_count = thread_count,
                               .cache = options.timing_cache.empty() ? nullptr : &cache};
-  DeviceTuning tuning{device->fingerprint(), "f32", {}};
-  for (const auto& profile : engine->profiles)
-    HONE_TRY(tune(*engine, profile, *device, tactics, stages, options, report, tuning));
-  engine->tunings.push_back(std::move(tuning));
+  for (const Target& target : targets) {
+    DeviceTuning tuning{target.device->fingerprint(), target.precision, {}};
+    for (const auto& profile : engine->profiles)
+      HONE_TRY(tune(*engine, profile, target, tactics, stages, options, report, tuning));
+    engine->tunings.push_back(std::move(tuning));
+  }
   if (tactics.cache) {
     report.timing_cache_hits = cache.hits();
     HONE_TRY(cache.save(options.timing_cache));

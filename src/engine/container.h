@@ -13,7 +13,7 @@
 
 namespace hone {
 
-enum class SectionKind : uint32_t { model = 1, weights = 2, tunings = 3, packs = 4 };
+enum class SectionKind : uint32_t { model = 1, weights = 2, tunings = 3, packs = 4, binaries = 5 };
 
 struct Section {
   SectionKind kind{};

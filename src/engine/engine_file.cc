@@ -67,8 +67,8 @@ std::string metadata_json(const std::map<std::string, std::string>& metadata) {
 
 Result<EngineSize> write_engine_file(const std::filesystem::path& path, const EngineData& engine,
                                      const EngineWriteOptions& options) {
-  HONE_ASSIGN(ContainerWriter writer,
-              ContainerWriter::create(path, metadata_json(engine.source.metadata), 4));
+  HONE_ASSIGN(ContainerWriter writer, ContainerWriter::create(path, metadata_json(engine.source.metadata),
+                                                              engine.binaries.empty() ? 4 : 5));
 
   HONE_TRY(writer.begin_section(SectionKind::weights));
   std::vector<StoredConstant> stored;
@@ -99,8 +99,18 @@ Result<EngineSize> write_engine_file(const std::filesystem::path& path, const En
   HONE_TRY(make_packs(engine.packs_to_make, store));
   HONE_TRY(writer.end_section());
 
+  std::vector<uint64_t> binary_offsets;
+  if (!engine.binaries.empty()) {
+    HONE_TRY(writer.begin_section(SectionKind::binaries));
+    for (const ProgramBinary& binary : engine.binaries) {
+      HONE_ASSIGN(binary_offsets.emplace_back(), writer.align(kWeightAlignment));
+      HONE_TRY(writer.append(binary.code));
+    }
+    HONE_TRY(writer.end_section());
+  }
+
   HONE_TRY(writer.begin_section(SectionKind::tunings));
-  HONE_TRY(writer.append(write_tunings(engine.tunings, packs)));
+  HONE_TRY(writer.append(write_tunings(engine.tunings, packs, engine.binaries, binary_offsets)));
   HONE_TRY(writer.end_section());
 
   HONE_TRY(writer.begin_section(SectionKind::model));
@@ -123,7 +133,7 @@ Result<std::shared_ptr<EngineData>> read_engine_file(std::span<const std::byte> 
   engine->file_bytes = file.size();
   HONE_TRY(read_model(find(SectionKind::model), find(SectionKind::weights), storage, *engine));
   if (const auto tunings = find(SectionKind::tunings); !tunings.empty())
-    HONE_TRY(read_tunings(tunings, find(SectionKind::packs), *engine));
+    HONE_TRY(read_tunings(tunings, find(SectionKind::packs), find(SectionKind::binaries), *engine));
   return engine;
 }
 

@@ -31,9 +31,11 @@ Result<> read_model(std::span<const std::byte> section, std::span<const std::byt
 struct StoredPack {
   uint64_t key = 0, offset = 0, size = 0;
 };
-std::vector<std::byte> write_tunings(std::span<const DeviceTuning> tunings,
-                                     std::span<const StoredPack> packs);
+// binary_offsets[i] is where the code of binaries[i] lies in its section.
+std::vector<std::byte> write_tunings(std::span<const DeviceTuning> tunings, std::span<const StoredPack> packs,
+                                     std::span<const ProgramBinary> binaries,
+                                     std::span<const uint64_t> binary_offsets);
 Result<> read_tunings(std::span<const std::byte> section, std::span<const std::byte> packs,
-                      EngineData& engine);
+                      std::span<const std::byte> binaries, EngineData& engine);
 
 }  // namespace hone

@@ -214,13 +214,22 @@ Result<> read_model(std::span<const std::byte> section, std::span<const std::byt
 }
 
 Result<> read_tunings(std::span<const std::byte> section, std::span<const std::byte> packs,
-                      EngineData& engine) {
+                      std::span<const std::byte> binaries, EngineData& engine) {
   HONE_ASSIGN(const format::Tunings* all, root<format::Tunings>(section));
   for (const auto* pack : tables<format::Pack>(all->packs())) {
     if (pack->offset() > packs.size() || pack->size() > packs.size() - pack->offset() ||
         pack->offset() % kPackAlignment != 0)
       return bad("a packed weight lies out of bounds");
     engine.packs.add_mapped(pack->key(), packs.subspan(pack->offset(), pack->size()));
+  }
+  for (const auto* b : tables<format::Binary>(all->binaries())) {
+    if (b->offset() > binaries.size() || b->size() > binaries.size() - b->offset() || b->size() == 0)
+      return bad("machine code lies out of bounds");
+    engine.binaries.push_back({.key = b->key(),
+                               .target = text(b->target()),
+                               .nvrtc_version = b->nvrtc(),
+                               .owner = engine.storage,
+                               .code = binaries.subspan(b->offset(), b->size())});
   }
   for (const auto* t : tables<format::Tuning>(all->tunings())) {
     DeviceTuning tuning{text(t->fingerprint()), text(t->precision()), {}};

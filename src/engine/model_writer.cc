@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "device/cuda/nvrtc.h"
 #include "engine/model_format.h"
 #include "engine_generated.h"
 #include "ir/op_visit.h"
@@ -134,8 +135,9 @@ std::vector<std::byte> write_model(const Graph& graph, std::span<const StoredCon
   return finished(builder);
 }
 
-std::vector<std::byte> write_tunings(std::span<const DeviceTuning> tunings,
-                                     std::span<const StoredPack> packs) {
+std::vector<std::byte> write_tunings(std::span<const DeviceTuning> tunings, std::span<const StoredPack> packs,
+                                     std::span<const ProgramBinary> binaries,
+                                     std::span<const uint64_t> binary_offsets) {
   FlatBufferBuilder builder(1 << 14);
   const auto layouts = [](const std::vector<Layout>& list) {
     std::vector<uint8_t> numbers;
@@ -160,7 +162,12 @@ std::vector<std::byte> write_tunings(std::span<const DeviceTuning> tunings,
   std::vector<Offset<format::Pack>> pack_tables;
   for (const auto& pack : packs)
     pack_tables.push_back(format::CreatePack(builder, pack.key, pack.offset, pack.size));
-  builder.Finish(format::CreateTuningsDirect(builder, &tables, &pack_tables));
+  std::vector<Offset<format::Binary>> binary_tables;
+  for (size_t i = 0; i < binaries.size(); ++i)
+    binary_tables.push_back(format::CreateBinaryDirect(
+        builder, binaries[i].key, binaries[i].target.c_str(), binaries[i].nvrtc_version,
+        cuda::least_driver(binaries[i].nvrtc_version), binary_offsets[i], binaries[i].code.size()));
+  builder.Finish(format::CreateTuningsDirect(builder, &tables, &pack_tables, &binary_tables));
   return finished(builder);
 }
 

@@ -53,7 +53,8 @@ bool is_legal_here(const Graph& graph, const Node& node, const Choice& choice, s
   if (choice.kernel == kViewKernel) return is_known_view(graph, node, choice);
   const Kernel* kernel = names.find(choice.kernel);
   const bool on_gpu = device.kind() == DeviceKind::cuda;
-  if (kernel == nullptr || (kernel->device() == DeviceKind::cuda) != on_gpu || kernel->version() != choice.version || kernel->op() != op_name(node.op))
+  if (kernel == nullptr || (kernel->device() == DeviceKind::cuda) != on_gpu ||
+      kernel->version() != choice.version || kernel->op() != op_name(node.op))
     return false;
   NodeProblem problem = problem_of(graph, node, thread_count, &device);
   if (problem.outputs.size() != choice.outputs.size()) return false;
@@ -88,7 +89,8 @@ Result<Choices> choose_fast(const Graph& graph, Device& device, const Choices* k
     const Node& node = graph.nodes[n];
     if (known != nullptr) {
       const auto found = known->by_node.find(node.id);
-      if (found != known->by_node.end() && is_legal_here(graph, node, found->second, thread_count, device, names)) {
+      if (found != known->by_node.end() &&
+          is_legal_here(graph, node, found->second, thread_count, device, names)) {
         choices.by_node.emplace(node.id, without_candidates(found->second));
         label_options[n].push_back(
             {.ms = 0, .inputs = found->second.inputs, .outputs = found->second.outputs});

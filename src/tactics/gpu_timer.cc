@@ -48,8 +48,7 @@ Result<std::byte*> GpuTimer::random_input(DType type, size_t bytes) {
     fill_random(type, some.data(), some.size());
     for (size_t at = 0; at < input.buffer->size_bytes(); at += some.size())
       HONE_TRY(device_.copy_in(
-          *input.buffer, at,
-          std::span(some).first(std::min(some.size(), input.buffer->size_bytes() - at))));
+          *input.buffer, at, std::span(some).first(std::min(some.size(), input.buffer->size_bytes() - at))));
     input.filled_bytes = input.buffer->size_bytes();
   }
   return data;
@@ -67,10 +66,10 @@ Result<std::shared_ptr<DeviceBuffer>> GpuTimer::packed(const Kernel& kernel, con
     const cuda::Current current(device_.driver(), device_.context());
     const auto first = reinterpret_cast<cuda::Address>(pack.buffer->address());
     for (size_t i = 1; i < copies; ++i)
-      HONE_TRY(device_.driver().check(
-          device_.driver().copy_on_device_async(first + i * rounded(bytes.size()), first, bytes.size(),
-                                                stream_.get()),
-          "cuMemcpyDtoDAsync"));
+      HONE_TRY(
+          device_.driver().check(device_.driver().copy_on_device_async(first + i * rounded(bytes.size()),
+                                                                       first, bytes.size(), stream_.get()),
+                                 "cuMemcpyDtoDAsync"));
     pack.bytes = bytes.size();
     pack.copies = copies;
   }
@@ -84,8 +83,7 @@ Result<float> GpuTimer::time(const Kernel& kernel, const Problem& problem, size_
       std::clamp(static_cast<int>(kGraphMs / std::max(estimated_ms, 1e-4)) + 1, 4, kMostLaunches);
   size_t pack_bytes = 0;
   HONE_ASSIGN(const auto pack, packed(kernel, problem, static_cast<size_t>(launches), &pack_bytes));
-  const std::vector<size_t> covered =
-      pack == nullptr ? std::vector<size_t>{} : kernel.packed_inputs(problem);
+  const std::vector<size_t> covered = pack == nullptr ? std::vector<size_t>{} : kernel.packed_inputs(problem);
 
   std::vector<TensorArg> inputs, outputs;
   std::vector<std::shared_ptr<DeviceBuffer>> constants;
@@ -130,8 +128,7 @@ Result<float> GpuTimer::time(const Kernel& kernel, const Problem& problem, size_
              pack_bytes};
     HONE_ASSIGN(runners.emplace_back(), kernel.prepare(problem, own));
   }
-  const RunArgs args{
-      .inputs = inputs, .outputs = outputs, .workspace = workspace, .stream = stream_.get()};
+  const RunArgs args{.inputs = inputs, .outputs = outputs, .workspace = workspace, .stream = stream_.get()};
   HONE_ASSIGN(const cuda::OwnedGraph graph,
               cuda::OwnedGraph::capture(device_, stream_.get(), [&]() -> Result<> {
                 for (int i = 0; i < launches; ++i)

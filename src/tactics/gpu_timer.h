@@ -1,5 +1,5 @@
-// Times one candidate on a GPU as the network would run it: back to back in a graph, each launch with weights of
-// its own that no cache holds yet.
+// Times one candidate on a GPU as the network would run it: back to back in a graph, each launch with weights
+// of its own that no cache holds yet.
 #pragma once
 
 #include <map>

@@ -16,8 +16,8 @@ namespace hone {
 class CandidateTimer {
  public:
   virtual ~CandidateTimer() = default;
-  // Milliseconds of a run. `best_ms` is the best candidate's so far (0: none yet): one that is clearly slower may
-  // be measured less closely. `estimated_ms` is the cost model's.
+  // Milliseconds of a run. `best_ms` is the best candidate's so far (0: none yet): one that is clearly slower
+  // may be measured less closely. `estimated_ms` is the cost model's.
   virtual Result<float> time(const Kernel& kernel, const Problem& problem, size_t workspace_bytes,
                              double best_ms, double estimated_ms) = 0;
   // Lets go of the packed weights of the last problem; scratch buffers stay for the next.

@@ -5,7 +5,8 @@
 namespace hone {
 namespace {
 
-// Of a GPU: a launch in a graph, and what a kernel that turns pixels into channels reaches of the memory's rate.
+// Of a GPU: a launch in a graph, and what a kernel that turns pixels into channels reaches of the memory's
+// rate.
 constexpr double kLaunchMs = 0.002, kReachable = 0.4;
 
 }  // namespace

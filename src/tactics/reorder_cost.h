@@ -22,7 +22,7 @@ class ReorderCost {
  private:
   KernelRows& rows_;
   size_t thread_count_;
-  double bytes_per_ms_ = 5e6;  // 5 GB/s: two cores of a server, read and written bytes counted
+  double bytes_per_ms_ = 5e6;   // 5 GB/s: two cores of a server, read and written bytes counted
   double overhead_ms_ = 0.004;  // starting the threads and walking the step
   std::map<std::tuple<DType, Layout, Layout>, bool> possible_;
 };

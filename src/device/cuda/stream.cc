@@ -112,8 +112,8 @@ Result<PinnedBuffer> PinnedBuffer::create(CudaDevice& device, size_t size_bytes)
   PinnedBuffer made;
   made.device_ = &device;
   void* address = nullptr;
-  HONE_TRY(device.driver().check(
-      device.driver().host_allocate(&address, size_bytes > 0 ? size_bytes : 1, 0), "cuMemHostAlloc"));
+  HONE_TRY(device.driver().check(device.driver().host_allocate(&address, size_bytes > 0 ? size_bytes : 1, 0),
+                                 "cuMemHostAlloc"));
   made.data_ = static_cast<std::byte*>(address);
   made.size_ = size_bytes;
   return made;
@@ -127,8 +127,8 @@ PinnedBuffer::~PinnedBuffer() {
 MemoryKind memory_kind(const CudaDevice& device, const void* address) {
   const Current current(device.driver(), device.context());
   unsigned type = 0;
-  const Code found = device.driver().pointer_attribute(&type, kPointerMemoryType,
-                                                       reinterpret_cast<Address>(address));
+  const Code found =
+      device.driver().pointer_attribute(&type, kPointerMemoryType, reinterpret_cast<Address>(address));
   if (found != kSuccess) return MemoryKind::pageable;
   return type == static_cast<unsigned>(kMemoryHost) ? MemoryKind::pinned : MemoryKind::device;
 }

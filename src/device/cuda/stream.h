@@ -1,5 +1,5 @@
-// Streams, events, graphs and pinned memory of a GPU, each freed with its owner. Their device must outlive them.
-// One thread at a time may use one of them.
+// Streams, events, graphs and pinned memory of a GPU, each freed with its owner. Their device must outlive
+// them. One thread at a time may use one of them.
 #pragma once
 
 #include <functional>
@@ -56,8 +56,8 @@ class OwnedGraph {
   OwnedGraph(OwnedGraph&& other) noexcept { swap(other); }
   OwnedGraph& operator=(OwnedGraph&& other) noexcept { return swap(other), *this; }
   ~OwnedGraph();
-  // Takes other parameters for the same launches: cheaper than a new graph. When the launches are not the same,
-  // it is made anew.
+  // Takes other parameters for the same launches: cheaper than a new graph. When the launches are not the
+  // same, it is made anew.
   Result<> recapture(Stream stream, const std::function<Result<>()>& enqueue);
   Result<> launch(Stream stream) const;
 

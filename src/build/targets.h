@@ -1,0 +1,29 @@
+// What an engine is built for: devices that are here, and chips that are not.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/engine_data.h"
+#include "hone/build.h"
+#include "plan/plan.h"
+
+namespace hone {
+
+struct Target {
+  std::shared_ptr<Device> device;
+  std::string precision;  // what its kernels compute in: "f32", "f16", "bf16"
+  DType compute = DType::f32;
+};
+
+// "cpu", "cuda:0", "sm_86": a chip is the GPU that is here if it is of that kind, else one without the card.
+// Notes of what cannot be had go into the report.
+Result<std::vector<Target>> open_targets(const BuildOptions& options, size_t thread_count,
+                                         BuildReport& report);
+
+// The machine code of every kernel of the plans, compiled on all cores where it is not known yet.
+Result<> add_binaries(const std::vector<std::shared_ptr<const Plan>>& plans, const Target& target,
+                      size_t thread_count, EngineData& engine);
+
+}  // namespace hone
