@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 
@@ -79,6 +80,22 @@ std::function<void(const std::string&, double)> progress_line() {
   return [](const std::string& stage, double done) {
     log_info(fmt::format("[{:3.0f} %] {}", done * 100, stage));
   };
+}
+
+void DeviceArguments::add_to(CLI::App& command) {
+  command.add_option(
+      "--device", device,
+      "cpu, cuda:0, or auto: a GPU where the engine was built for one, or where --precision allows "
+      "f16");
+  command
+      .add_option("--precision", precisions,
+                  "What kernels may compute in, for a .pt or .onnx: f32, f16, bf16")
+      ->delimiter(',');
+}
+
+void DeviceArguments::apply(BuildOptions& options) const {
+  options.precisions = precisions;
+  if (device != "auto") options.targets = {device};
 }
 
 std::string size_text(size_t bytes) {

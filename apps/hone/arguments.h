@@ -11,6 +11,10 @@
 #include "hone/build.h"
 #include "hone/engine.h"
 
+namespace CLI {
+class App;
+}
+
 namespace hone {
 
 // "640", "736x1280", "736,1280": {height, width}.
@@ -22,6 +26,15 @@ Result<std::map<std::string, Shape>> parse_named_shapes(const std::vector<std::s
 Result<size_t> parse_size_bytes(const std::string& text);
 // "60s", "500ms", "2m"; a bare number is seconds.
 Result<std::chrono::milliseconds> parse_time(const std::string& text);
+
+// --device and --precision of the commands that run a model.
+struct DeviceArguments {
+  std::string device = "auto";
+  std::vector<std::string> precisions = {"f32"};
+  void add_to(CLI::App& command);
+  // What a .pt or .onnx is built for before it runs.
+  void apply(BuildOptions& options) const;
+};
 
 // Prints the stages of a build to stderr as they begin.
 std::function<void(const std::string&, double)> progress_line();

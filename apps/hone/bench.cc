@@ -9,6 +9,7 @@
 #include "build/open_model.h"
 #include "hone/arguments.h"
 #include "hone/commands.h"
+#include "measure/gpu_measure.h"
 #include "measure/measure.h"
 
 namespace hone {
@@ -19,14 +20,16 @@ struct BenchArguments {
   std::vector<std::string> shapes;
   int64_t batch = 1;
   int level = 3;
+  DeviceArguments device;
   size_t threads = 0, iterations = 10;
   bool layers = false;
 };
 
 struct BenchResult {
   std::string shape;
-  Statistics stats;
+  Statistics stats;  // of runs one at a time; on a GPU with inputs in its memory
   double flops = 0;
+  double burst_ms = 0, host_ms = 0;  // GPU: back to back; from host memory to host memory
 };
 
 Result<BenchResult> bench_shape(const Engine& engine, ExecutionContext& context,
@@ -42,6 +45,12 @@ Result<BenchResult> bench_shape(const Engine& engine, ExecutionContext& context,
   HONE_ASSIGN(HostBuffers buffers, HostBuffers::create(engine, context));
   HONE_ASSIGN(const Measurement m, measure(context, buffers, options));
   result.stats = statistics(m.run_ms);
+  if (context.device() != "cpu") {
+    HONE_ASSIGN(const GpuMeasurement gpu, measure_gpu(context, buffers, {}));
+    result.host_ms = result.stats.median;
+    result.stats = statistics(gpu.single_ms);
+    result.burst_ms = statistics(gpu.burst_ms).median;
+  }
   context.set_profiling(true);
   HONE_TRY(context.run(buffers.inputs(), buffers.outputs()));
   auto steps = context.step_times();
@@ -52,6 +61,10 @@ Result<BenchResult> bench_shape(const Engine& engine, ExecutionContext& context,
       "{}\n  median {:.3f} ms   p90 {:.3f}   p99 {:.3f}   min {:.3f}   {:.1f}/s   {} runs   {:.1f} GFLOP/s\n",
       result.shape, result.stats.median, result.stats.p90, result.stats.p99, result.stats.min,
       1000 / result.stats.median, result.stats.runs, result.flops / result.stats.median / 1e6);
+  if (result.burst_ms > 0)
+    fmt::print(
+        "  back to back {:.4f} ms   {:.1f}/s   {:.1f} TFLOP/s   from host memory to host memory {:.3f} ms\n",
+        result.burst_ms, 1000 / result.burst_ms, result.flops / result.burst_ms / 1e9, result.host_ms);
   if (a.layers) {
     fmt::print("  {:>9} {:>6} {:>9}  {:<44} {}\n", "ms", "%", "GFLOP/s", "kernel", "layer");
     for (const auto& s : steps)
@@ -75,6 +88,7 @@ Result<> bench_model(const BenchArguments& a) {
   BuildOptions build_options;
   build_options.level = a.level;
   build_options.thread_count = a.threads;
+  a.device.apply(build_options);
   build_options.timing_cache = a.timing_cache;
   build_options.progress = progress_line();
   if (!runs.empty()) request.shapes = runs.front();
@@ -88,7 +102,8 @@ Result<> bench_model(const BenchArguments& a) {
         range.min[i] = std::min(range.min[i], shape[i]), range.max[i] = std::max(range.max[i], shape[i]);
     }
   HONE_ASSIGN(const auto engine, open_model(a.model, request, build_options));
-  HONE_ASSIGN(const auto context, ExecutionContext::create(engine, {.thread_count = a.threads}));
+  HONE_ASSIGN(const auto context,
+              ExecutionContext::create(engine, {.device = a.device.device, .thread_count = a.threads}));
   if (runs.empty()) {
     runs.emplace_back();
     for (const auto& profile : engine->profiles())
@@ -98,21 +113,24 @@ Result<> bench_model(const BenchArguments& a) {
   HONE_ASSIGN(options.duration, parse_time(a.duration));
   HONE_ASSIGN(options.warm_up, parse_time(a.warm_up));
   options.iterations = a.iterations;
+  const bool on_cpu = context->device() == "cpu";
   const std::string device =
-      fmt::format("cpu ({}, {}, {} threads)", cpu_features().model, isa_name(cpu_features()),
-                  a.threads > 0 ? a.threads : usable_cores());
-  fmt::print("{} on {}, f32, warm\n", a.model, device);
-  nlohmann::ordered_json json = {
-      {"model", a.model}, {"device", device}, {"precision", "f32"}, {"results", nlohmann::json::array()}};
+      on_cpu ? fmt::format("cpu ({}, {}, {} threads)", cpu_features().model, isa_name(cpu_features()),
+                           a.threads > 0 ? a.threads : usable_cores())
+             : fmt::format("{} ({})", context->device(), context->device_description());
+  fmt::print("{} on {}, {}, warm\n", a.model, device, context->precision());
+  nlohmann::ordered_json json = {{"model", a.model},
+                                 {"device", device},
+                                 {"precision", context->precision()},
+                                 {"results", nlohmann::json::array()}};
   for (const auto& shapes : runs) {
     HONE_ASSIGN(const BenchResult r, bench_shape(*engine, *context, shapes, a, options));
-    json["results"].push_back(nlohmann::ordered_json{{"shape", r.shape},
-                                                     {"median_ms", r.stats.median},
-                                                     {"p90_ms", r.stats.p90},
-                                                     {"p99_ms", r.stats.p99},
-                                                     {"min_ms", r.stats.min},
-                                                     {"throughput_per_s", 1000 / r.stats.median},
-                                                     {"runs", r.stats.runs}});
+    nlohmann::ordered_json entry{{"shape", r.shape},      {"median_ms", r.stats.median},
+                                 {"p90_ms", r.stats.p90}, {"p99_ms", r.stats.p99},
+                                 {"min_ms", r.stats.min}, {"throughput_per_s", 1000 / r.stats.median},
+                                 {"runs", r.stats.runs}};
+    if (!on_cpu) entry["burst_ms"] = r.burst_ms, entry["host_ms"] = r.host_ms;
+    json["results"].push_back(std::move(entry));
   }
   return a.json.empty() ? Result<>{} : write_file(a.json, json.dump(2) + "\n");
 }
@@ -130,6 +148,7 @@ void add_bench(CLI::App& app, CommandLine& line) {
   c->add_option("--duration", a->duration, "How long to measure each shape");
   c->add_option("--warm-up", a->warm_up, "How long to run before that");
   c->add_option("--iterations", a->iterations, "At least this many runs");
+  a->device.add_to(*c);
   c->add_option("--threads", a->threads, "CPU threads (default: every core)");
   c->add_option("--level", a->level, "Tuning of a .pt or .onnx, 0 to 5")->check(CLI::Range(0, 5));
   c->add_option("--timing-cache", a->timing_cache, "Remember kernel timings in this file");

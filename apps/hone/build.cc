@@ -13,8 +13,8 @@ namespace hone {
 namespace {
 
 struct BuildArguments {
-  std::string model, output, imgsz, memory_limit, deadline = "60s", timing_cache, dump;
-  std::vector<std::string> min, opt, max, precisions = {"f32"}, targets = {"cpu"};
+  std::string model, output, imgsz, device, memory_limit, deadline = "60s", timing_cache, dump;
+  std::vector<std::string> min, opt, max, precisions = {"f32"}, targets;
   int64_t batch = 1;
   int level = 3;
   size_t threads = 0;
@@ -57,6 +57,7 @@ Result<> build_engine(const BuildArguments& a) {
   if (!profile.empty()) options.profiles.push_back(std::move(profile));
   options.precisions = a.precisions;
   options.targets = a.targets;
+  if (!a.device.empty()) options.targets.insert(options.targets.begin(), a.device);
   options.level = a.level;
   options.thread_count = a.threads;
   options.timing_cache = a.timing_cache;
@@ -75,7 +76,7 @@ Result<> build_engine(const BuildArguments& a) {
   for (const auto& stage : report.stages) total_ms += stage.ms;
   fmt::print("{}: {} in {:.2f} s\n", a.output, size_text(report.engine_bytes), total_ms / 1000);
   for (const auto& stage : report.stages) fmt::print("  {:<16}{:9.1f} ms\n", stage.stage, stage.ms);
-  fmt::print("  weights {}, packed for this CPU {}, memory of a context {}\n", size_text(report.weight_bytes),
+  fmt::print("  weights {}, packed {}, memory of a context {}\n", size_text(report.weight_bytes),
              size_text(report.packed_bytes), size_text(report.arena_bytes));
   fmt::print("  {} kernels timed, {} times taken from the timing cache\n", report.timed_candidates,
              report.timing_cache_hits);
@@ -97,8 +98,12 @@ void add_build(CLI::App& app, CommandLine& line) {
   c->add_option("--min", a->min, "Least shape of an input, NAME:1x3x640x640");
   c->add_option("--opt", a->opt, "Shape of an input to be fastest at");
   c->add_option("--max", a->max, "Largest shape of an input");
-  c->add_option("--precision", a->precisions, "What kernels may compute in: f32, bf16, …")->delimiter(',');
-  c->add_option("--target", a->targets, "Devices to build for: cpu")->delimiter(',');
+  c->add_option("--precision", a->precisions, "What kernels may compute in: f32, f16, bf16")->delimiter(',');
+  c->add_option("--device", a->device,
+                "Tune here: cpu or cuda:0 (default: the GPU where --precision allows f16)");
+  c->add_option("--target", a->targets,
+                "Devices to build for: cpu, cuda:0, and chips that need not be here: sm_86, …")
+      ->delimiter(',');
   c->add_option("--memory-limit", a->memory_limit, "Stay under this while building, e.g. 2GiB");
   c->add_option("--deadline", a->deadline, "Stop tuning after this time, e.g. 60s");
   c->add_option("--timing-cache", a->timing_cache, "Remember kernel timings in this file");

@@ -17,6 +17,7 @@ struct DetectArguments {
   std::vector<std::string> sources;
   float conf = 0.25f, iou = 0.7f;
   int max_det = 300, level = 0;
+  DeviceArguments device;
   size_t threads = 0;
   bool no_rect = false, agnostic = false, quiet = false;
 };
@@ -47,6 +48,7 @@ Result<> detect_sources(const DetectArguments& a) {
   o.max_det = a.max_det;
   o.agnostic = a.agnostic;
   o.thread_count = a.threads;
+  o.device = a.device.device;
   HONE_ASSIGN(o.classes, parse_classes(a.classes));
   ShapeRequest shapes;
   if (!a.imgsz.empty()) {
@@ -56,6 +58,7 @@ Result<> detect_sources(const DetectArguments& a) {
   BuildOptions build_options;
   build_options.level = a.level;
   build_options.thread_count = a.threads;
+  a.device.apply(build_options);
   build_options.timing_cache = a.timing_cache;
   HONE_ASSIGN(const auto engine, open_model(a.model, shapes, build_options));
   request.done = [&](size_t index, size_t count, const PictureResult& result, const auto& class_names,
@@ -104,6 +107,7 @@ void add_detect(CLI::App& app, CommandLine& line) {
   c->add_option("--level", a->level, "Tuning of a .pt or .onnx before it runs, 0 (none) to 5")
       ->check(CLI::Range(0, 5));
   c->add_option("--timing-cache", a->timing_cache, "Remember kernel timings in this file");
+  a->device.add_to(*c);
   c->add_option("--threads", a->threads, "CPU threads (default: every core)");
   c->footer(
       "examples:\n  hone detect yolov8n.pt bus.jpg --save out --json out/boxes.json\n  hone detect "

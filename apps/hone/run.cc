@@ -14,6 +14,7 @@ namespace {
 struct RunArguments {
   std::string model, output_dir;
   std::vector<std::string> inputs;
+  DeviceArguments device;
   size_t threads = 0;
 };
 
@@ -38,8 +39,10 @@ Result<> run_model(const RunArguments& a) {
   BuildOptions build_options;
   build_options.level = 0;
   build_options.thread_count = a.threads;
+  a.device.apply(build_options);
   HONE_ASSIGN(const auto engine, open_model(a.model, request, build_options));
-  HONE_ASSIGN(const auto context, ExecutionContext::create(engine, {.thread_count = a.threads}));
+  HONE_ASSIGN(const auto context,
+              ExecutionContext::create(engine, {.device = a.device.device, .thread_count = a.threads}));
   std::map<std::string, const void*> inputs;
   for (const auto& info : engine->inputs()) {
     const auto found = arrays.find(info.name);
@@ -82,6 +85,7 @@ void add_run(CLI::App& app, CommandLine& line) {
   c->add_option("MODEL", a->model, ".pt, .onnx or .engine")->required();
   c->add_option("--input", a->inputs, "NAME=FILE.npy, one for each input");
   c->add_option("--output-dir", a->output_dir, "One NAME.npy an output is written here")->required();
+  a->device.add_to(*c);
   c->add_option("--threads", a->threads, "CPU threads (default: every core)");
   c->footer("example:\n  hone run yolov8n.engine --input images=x.npy --output-dir out");
   c->callback([a, &line] { line.work = [a] { return run_model(*a); }; });

@@ -99,6 +99,11 @@ class ExecutionContext {
   void set_profiling(bool on);
   std::vector<StepTime> step_times() const;
 
+  // Where it runs ("cpu", "cuda:0"), on what ("NVIDIA H200"), and what it computes in ("f32", "f16").
+  std::string device() const;
+  std::string device_description() const;
+  std::string precision() const;
+
   // Bytes of arena and workspace held now; milliseconds the newest plan took to make, and to get ready
   // (prepare).
   size_t memory_bytes() const;

@@ -294,6 +294,10 @@ std::vector<ExecutionContext::StepTime> ExecutionContext::step_times() const {
   return times;
 }
 
+std::string ExecutionContext::device() const { return state_->device->name(); }
+std::string ExecutionContext::device_description() const { return state_->fingerprint; }
+std::string ExecutionContext::precision() const { return std::string(dtype_name(state_->compute)); }
+
 size_t ExecutionContext::memory_bytes() const {
   size_t bytes = state_->arena != nullptr ? state_->arena->size_bytes() : 0;
   for (const CachedPlan& plan : state_->plans)

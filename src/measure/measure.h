@@ -30,6 +30,8 @@ class HostBuffers {
   std::span<void* const> outputs() const { return output_pointers_; }
   std::span<std::byte> input(size_t i) { return inputs_[i]; }
   std::span<const std::byte> output(size_t i) const { return outputs_[i]; }
+  std::span<const std::vector<std::byte>> input_bytes() const { return inputs_; }
+  std::span<const std::vector<std::byte>> output_bytes() const { return outputs_; }
   const std::vector<Shape>& output_shapes() const { return output_shapes_; }
   const std::vector<Shape>& input_shapes() const { return input_shapes_; }
 
