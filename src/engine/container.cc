@@ -111,7 +111,7 @@ Result<std::vector<Section>> read_container(std::span<const std::byte> file) {
     if (hash_bytes(std::as_bytes(std::span(hashes))) != entries[s].checksum)
       return damaged("the checksum of section " + std::to_string(s + 1) + " is wrong");
     const auto kind = static_cast<SectionKind>(entries[s].kind);
-    if (kind >= SectionKind::model && kind <= SectionKind::packs)
+    if (kind >= SectionKind::model && kind <= SectionKind::binaries)
       sections.push_back({kind, body.subspan(entries[s].offset, entries[s].size)});
   }
   return sections;
