@@ -3,7 +3,7 @@ constexpr int kSortedChunk = 2048;
 
 // Keys whose order is that of falling scores, then of rising indices.
 __device__ __forceinline__ u32 rising_bits(float x) {
-  const u32 bits = __float_as_uint(x);
+  const u32 bits = __float_as_uint(x + 0.0f);  // -0 is 0
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 __device__ __forceinline__ u64 falling_key(float score, u32 index) { return u64(~rising_bits(score)) << 32 | index; }

@@ -5,12 +5,13 @@ struct TopKParams {
   const TYPE* x;
   MOVE* values;
   i64* indices;
+  u64* keys;  // of top_k_sorted: a row for each block
   i64 rows, length, k, inner;
   int largest;
 };
 typedef COMPUTE C;
 
-// A thread an element: its rank is the number of elements of the row that come before it.
+// A thread an element: its rank is the number of elements of the row that come before it. For types of 64 bits.
 extern "C" __global__ void __launch_bounds__(256, 1) top_k(const __grid_constant__ TopKParams p) {
   wait_for_predecessors();
   const i64 items = p.rows * p.length;
@@ -27,6 +28,44 @@ extern "C" __global__ void __launch_bounds__(256, 1) top_k(const __grid_constant
     const i64 to = (outer * p.k + before) * p.inner + inner;
     p.values[to] = reinterpret_cast<const MOVE*>(row)[i * p.inner];
     p.indices[to] = i;
+  }
+}
+
+template <class T>
+__device__ __forceinline__ u32 ordered(T x) {
+  return T(-1) < T(0) ? u32(x) ^ 0x80000000u : u32(x);
+}
+__device__ __forceinline__ u32 ordered(float x) { return rising_bits(x); }
+__device__ __forceinline__ u32 ordered(half_t x) { return rising_bits(to_float(x)); }
+__device__ __forceinline__ u32 ordered(bfloat_t x) { return rising_bits(to_float(x)); }
+__device__ __forceinline__ u32 ordered(bool_t x) { return x.byte; }
+
+// One block a row, for types of up to 32 bits: keys that hold value and index, taken in order a chunk at a time.
+extern "C" __global__ void __launch_bounds__(1024, 1) top_k_sorted(const __grid_constant__ TopKParams p) {
+  __shared__ SortedChunk chunk;
+  wait_for_predecessors();
+  u64* keys = p.keys + blockIdx.x * p.length;
+  for (i64 r = blockIdx.x; r < p.rows; r += gridDim.x) {
+    const i64 inner = r % p.inner, outer = r / p.inner;
+    const TYPE* row = p.x + outer * p.length * p.inner + inner;
+    for (i64 i = threadIdx.x; i < p.length; i += blockDim.x) {
+      const u32 bits = ordered(row[i * p.inner]);
+      keys[i] = u64(p.largest ? ~bits : bits) << 32 | u32(i);
+    }
+    __syncthreads();
+    i64 done = 0;
+    u64 last = 0;
+    while (done < p.k) {
+      chunk.take(keys, u32(p.length), last, done == 0);
+      const i64 filled = chunk.count < p.k - done ? i64(chunk.count) : p.k - done;
+      for (i64 j = threadIdx.x; j < filled; j += blockDim.x) {
+        const i64 i = i64(u32(chunk.key[j])), to = (outer * p.k + done + j) * p.inner + inner;
+        p.values[to] = reinterpret_cast<const MOVE*>(row)[i * p.inner];
+        p.indices[to] = i;
+      }
+      last = chunk.key[filled - 1], done += filled;
+      __syncthreads();
+    }
   }
 }
 

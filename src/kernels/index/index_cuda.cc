@@ -15,7 +15,7 @@ Verdict check(const Problem& p) {
 
 cuda::Program program(const Problem& p, const char* entry) {
   const DType type = p.inputs[0].type;
-  return cuda_program(entry, {cuda_text::index_cu},
+  return cuda_program(entry, {cuda_text::sorted_cuh, cuda_text::index_cu},
                       {define("TYPE", cuda_element(type)), define("COMPUTE", cuda_real(type)),
                        define("MOVE", cuda_mover(type))});
 }
@@ -24,11 +24,28 @@ cuda::Program program(const Problem& p, const char* entry) {
 
 struct TopKParams {
   const void* x;
-  void *values, *indices;
+  void *values, *indices, *keys;
   int64_t rows, length, k, inner;
   int32_t largest;
 };
-std::vector<cuda::Program> top_k_programs(const Problem& p) { return {program(p, "top_k")}; }
+bool sorts(DType type) { return dtype_bits(type) <= 32; }
+unsigned sorting_blocks(const GpuTraits& gpu, int64_t rows) {
+  return static_cast<unsigned>(std::clamp<int64_t>(rows, 1, 2 * std::max(gpu.multiprocessors, 1)));
+}
+Verdict check_top_k(const Problem& p) {
+  Verdict verdict = check(p);
+  if (!verdict.legal || !sorts(p.inputs[0].type)) return verdict;
+  const std::span in(p.inputs[0].shape);
+  const int64_t length = in[normal_axis(std::get<TopK>(p.op).axis, in.size())];
+  if (length >= (int64_t{1} << 31)) return Verdict::no("has rows of 2^31 elements or more");
+  const int64_t rows = length > 0 ? product(in) / length : 0;
+  verdict.workspace_bytes =
+      sorting_blocks(*p.device->gpu(), rows) * static_cast<size_t>(length) * sizeof(uint64_t);
+  return verdict;
+}
+std::vector<cuda::Program> top_k_programs(const Problem& p) {
+  return {program(p, sorts(p.inputs[0].type) ? "top_k_sorted" : "top_k")};
+}
 void enqueue_top_k(const CudaCall& call) {
   const auto& top = std::get<TopK>(call.op);
   const std::span in(input(call, 0).desc->shape);
@@ -36,13 +53,19 @@ void enqueue_top_k(const CudaCall& call) {
   TopKParams p{.x = input(call, 0).data,
                .values = output(call, 0).data,
                .indices = output(call, 1).data,
+               .keys = call.args.workspace,
                .rows = 0,
                .length = in[axis],
                .k = output(call, 0).desc->shape[axis],
                .inner = product(in.subspan(axis + 1)),
                .largest = top.largest};
   p.rows = product(in.first(axis)) * p.inner;
-  if (p.rows * p.length > 0 && p.k > 0) call.launch(0, cover(call, p.rows * p.length), p);
+  if (p.rows * p.length == 0 || p.k == 0) return;
+  if (!sorts(input(call, 0).desc->type)) return call.launch(0, cover(call, p.rows * p.length), p);
+  cuda::LaunchShape shape;
+  shape.grid[0] = sorting_blocks(*call.device.gpu(), p.rows);
+  shape.block[0] = 1024;
+  call.launch(0, shape, p);
 }
 
 // --- NonZero ---
@@ -117,7 +140,7 @@ void enqueue_nms(const CudaCall& call) {
 }  // namespace
 
 const Kernel& top_k_cuda() {
-  static const CudaKernel kernel("top_k.cuda", TopK::name, check, top_k_programs, enqueue_top_k);
+  static const CudaKernel kernel("top_k.cuda", TopK::name, check_top_k, top_k_programs, enqueue_top_k);
   return kernel;
 }
 const Kernel& non_zero_cuda() {

@@ -15,7 +15,7 @@ struct Params {
   int64_t x_stride[5], y_stride[5];
   int32_t images, channels, in[3], out[3];
   int32_t kernel[3], stride[3], dilation[3], pad[3], pad_end[3];
-  int32_t vector, count_padding, channels_last;
+  int32_t vector, count_padding, channels_last, clamped;
 };
 
 size_t width(DType type) { return std::max<size_t>(1, 128 / dtype_bits(type)); }
@@ -27,12 +27,19 @@ Verdict check(const Problem& p) {
   return cuda_yes(p);
 }
 
+// The widest window whose taps are written out.
+constexpr int64_t kMaxUnrolled = 7;
+
 std::vector<cuda::Program> programs(const Problem& p) {
   const DType type = p.inputs[0].type;
-  return {cuda_program("pool", {cuda_text::pool_cu},
-                       {define("TYPE", cuda_element(type)), define("COMPUTE", cuda_real(type)),
-                        define("MAX", std::get<Pool>(p.op).kind == PoolKind::max ? 1 : 0),
-                        define("WIDTH", static_cast<int64_t>(width(type)))})};
+  const Ints& kernel = std::get<Pool>(p.op).kernel;
+  const bool unrolled = kernel.size() == 2 && kernel[0] <= kMaxUnrolled && kernel[1] <= kMaxUnrolled;
+  return {cuda_program(
+      "pool", {cuda_text::pool_cu},
+      {define("TYPE", cuda_element(type)), define("COMPUTE", cuda_real(type)),
+       define("MAX", std::get<Pool>(p.op).kind == PoolKind::max ? 1 : 0),
+       define("WIDTH", static_cast<int64_t>(width(type))), define("HALF", type == DType::f16 ? 1 : 0),
+       define("ROWS", unrolled ? kernel[0] : 0), define("COLUMNS", unrolled ? kernel[1] : 0)})};
 }
 
 bool has_vectors(const TensorArg& arg, const int64_t (&strides)[5], size_t wide) {
@@ -40,6 +47,15 @@ bool has_vectors(const TensorArg& arg, const int64_t (&strides)[5], size_t wide)
   const auto step = static_cast<int64_t>(wide);
   return strides[1] == 1 && reinterpret_cast<uintptr_t>(arg.data) % bytes == 0 && strides[0] % step == 0 &&
          strides[2] % step == 0 && strides[3] % step == 0 && strides[4] % step == 0;
+}
+
+// Every window has taps side by side and one of them on the picture.
+bool windows_touch(const Params& p) {
+  for (int axis = 1; axis < 3; ++axis)
+    if (p.dilation[axis] != 1 || p.pad[axis] >= p.kernel[axis] ||
+        (p.out[axis] - 1) * p.stride[axis] - p.pad[axis] >= p.in[axis])
+      return false;
+  return true;
 }
 
 // Spatial axes stand last of three; the others have one index.
@@ -67,6 +83,7 @@ void enqueue(const CudaCall& call) {
   const size_t wide = width(x.desc->type);
   p.vector = p.channels_last && in[1] % static_cast<int64_t>(wide) == 0 && has_vectors(x, p.x_stride, wide) &&
              has_vectors(y, p.y_stride, wide);
+  p.clamped = p.vector && w.rank == 2 && windows_touch(p);
   const int64_t items = product(out) / (p.vector ? static_cast<int64_t>(wide) : 1);
   if (items > 0) call.launch(0, cover(call, items, 128), p);
 }
