@@ -71,7 +71,7 @@ def load_onnx(model, path):
     """Weights and biases by Ultralytics' names (model.0.conv.weight …), which exports keep."""
     import onnx
     from onnx import numpy_helper
-    tensors = {t.name: t for t in onnx.load(path).graph.initializer}
+    tensors = {t.name.removesuffix('/Cast_output'): t for t in onnx.load(path).graph.initializer}
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if '.dfl.' in name: continue
