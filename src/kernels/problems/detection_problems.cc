@@ -40,6 +40,10 @@ void detection_problems(ProblemSet set, Problems& out) {
     nms({2, 9, 60}, {.conf = 0.5f});
     nms({1, 12, 100}, {.conf = 0.3f, .iou = 0.2f, .max_det = 7, .agnostic = true});
     nms({1, 14, 50}, {.conf = 0.9f, .extra = 2});
+    nms({1, 9, 5000}, {.conf = 0.05f, .iou = 0.5f});  // thousands of candidates
+    nms({2, 24, 300}, {.conf = 0.4f, .iou = 0.9f, .multi_label = true});
+    nms({1, 24, 300}, {.conf = 0.8f, .multi_label = true, .classes = {1, 3, 17}});
+    nms({1, 9, 60}, {.conf = 0.5f, .classes = {0, 4}});
   } else {
     nms({1, 84, 8400}, {.conf = 0.95f});
   }

@@ -24,6 +24,7 @@ void index_problems(ProblemSet, Problems& out) {
   MakeProblem(ConstantOfShape{.type = DType::i64, .value = 7}).ints({2, 3}).add_to(out);
   MakeProblem(ConstantOfShape{.value = 0.5}).ints({4}).add_to(out);
   MakeProblem(NonZero{}).input(DType::i64, {3, 4, 2}, -1, 1).add_to(out);
+  MakeProblem(NonZero{}).input({50, 61}).add_to(out);
 
   MakeProblem(QuantizeLinear{}).input({2, 5, 3}, -9, 9).scalar(0.037).scalar(7, DType::i8).add_to(out);
   MakeProblem(QuantizeLinear{.axis = 1})
@@ -52,6 +53,12 @@ void index_problems(ProblemSet, Problems& out) {
         .scalar(0.3)
         .scalar(0.4)
         .add_to(out);
+  MakeProblem(NonMaxSuppression{})
+      .input({1, 2500, 4}, 0, 1)
+      .input({1, 2, 2500}, 0, 1)
+      .scalar(500, DType::i64)
+      .scalar(0.9)
+      .add_to(out);
 
   MakeProblem(Flatten{2}).input({2, 3, 4, 5}).add_to(out);
   MakeProblem(Squeeze{}).input({1, 3, 1, 5}).add_to(out);

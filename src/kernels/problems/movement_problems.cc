@@ -129,12 +129,18 @@ void gather_problems(ProblemSet set, Problems& out) {
 }
 
 void top_k_problems(ProblemSet set, Problems& out) {
-  const auto add = [&](Shape shape, int64_t axis, int64_t k, bool largest = true) {
-    MakeProblem(TopK{.axis = axis, .largest = largest}).input(std::move(shape)).ints({k}).add_to(out, 2);
+  const auto add = [&](Shape shape, int64_t axis, int64_t k, bool largest = true, DType type = DType::f32) {
+    MakeProblem(TopK{.axis = axis, .largest = largest})
+        .input(type, std::move(shape), is_floating(type) ? -1 : -50, is_floating(type) ? 1 : 50)
+        .ints({k})
+        .add_to(out, 2);
   };
   if (set == ProblemSet::benchmark) return add({1, 8400}, -1, 300);
   add({3, 40}, -1, 5);
   add({2, 30, 3}, 1, 30, false);
+  add({2, 7000}, -1, 3000);  // more than is sorted at once
+  add({1, 5000}, -1, 17, false, DType::i32);
+  add({3, 60}, -1, 5, true, DType::i64);
 }
 
 void resize_problems(ProblemSet set, Problems& out) {
