@@ -18,7 +18,7 @@ MAY = {
     'tactics': ['base', 'ir', 'device', 'kernels'],
     'plan': ['base', 'ir', 'device', 'kernels', 'tactics', 'passes'],
     'engine': ['base', 'ir', 'device', 'kernels', 'tactics', 'passes', 'plan'],
-    'measure': ['base'],
+    'measure': ['base', 'device'],
     'build': ['base', 'ir', 'device', 'kernels', 'tactics', 'passes', 'plan', 'engine', 'import/pt', 'import/onnx', 'export/onnx'],
     'detect': ['base'],
     'serve': ['base'],

@@ -132,8 +132,10 @@ Result<> tune(EngineData& engine, const Profile& profile, const Target& target, 
         choice.candidates.begin(), choice.candidates.end(), [](const auto& c) { return c.ms >= 0; }));
 
   stages.begin("plan", 0.7);
-  const PlanOptions plan_options{
-      .thread_count = tactics.thread_count, .device = &device, .compute = target.compute};
+  const PlanOptions plan_options{.thread_count = tactics.thread_count,
+                                 .device = &device,
+                                 .compute = target.compute,
+                                 .lanes = device.kind() == DeviceKind::cuda ? kGpuLanes : 1};
   std::vector<std::shared_ptr<const Plan>> plans;
   const auto keep = [&](Plan plan) {
     report.arena_bytes = std::max(report.arena_bytes, plan.arena_bytes);

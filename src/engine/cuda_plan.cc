@@ -27,6 +27,14 @@ Result<std::unique_ptr<CudaPlan>> CudaPlan::make(std::shared_ptr<const Plan> pla
                                                  std::shared_ptr<CudaDevice> device, ThreadPool& threads) {
   std::unique_ptr<CudaPlan> made(new CudaPlan(std::move(plan), std::move(device)));
   HONE_ASSIGN(made->stream_, cuda::OwnedStream::create(*made->device_));
+  if (made->plan_->lanes > 1) {
+    for (int lane = 1; lane < made->plan_->lanes; ++lane) {
+      HONE_ASSIGN(made->side_streams_.emplace_back(), cuda::OwnedStream::create(*made->device_));
+    }
+    for (size_t s = 0; s <= made->plan_->steps.size(); ++s) {
+      HONE_ASSIGN(made->done_.emplace_back(), cuda::OwnedEvent::create(*made->device_, false));
+    }
+  }
   const auto open_ports = [](const std::vector<TensorDesc>& descs, std::vector<Port>& ports) -> Result<> {
     for (const TensorDesc& desc : descs) {
       HONE_ASSIGN(ports.emplace_back().bytes, byte_count(desc.type, desc.shape));
@@ -186,9 +194,36 @@ void CudaPlan::run_step(size_t s, std::byte* arena, cuda::Stream stream) {
                     .stream = stream});
 }
 
+// Lane 0 is `stream`; the other lanes leave it at their first step's waits and come back at the end.
 Result<> CudaPlan::enqueue_steps(std::byte* arena, cuda::Stream stream) {
-  CudaDevice::hold_next_launch();
-  for (size_t s = 0; s < steps_.size(); ++s) run_step(s, arena, stream);
+  const auto stream_of = [&](int lane) {
+    return lane == 0 ? stream : side_streams_[static_cast<size_t>(lane) - 1].get();
+  };
+  std::vector<bool> open(static_cast<size_t>(plan_->lanes), false);
+  std::vector<int64_t> last(static_cast<size_t>(plan_->lanes), -1);
+  std::vector<bool> awaited(steps_.size(), false);
+  for (const Step& step : plan_->steps)
+    for (const uint32_t other : step.waits) awaited[other] = true;
+  if (plan_->lanes > 1) HONE_TRY(done_.back().record(stream));
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const Step& step = plan_->steps[s];
+    const auto lane = static_cast<size_t>(step.lane);
+    const cuda::Stream own = stream_of(step.lane);
+    // A lane that waits for nothing yet begins where the run does.
+    if (lane > 0 && !open[lane] && step.waits.empty()) HONE_TRY(done_.back().hold(own));
+    for (const uint32_t other : step.waits) HONE_TRY(done_[other].hold(own));
+    if (!open[lane] || !step.waits.empty()) CudaDevice::hold_next_launch();
+    open[lane] = true;
+    run_step(s, arena, own);
+    last[lane] = static_cast<int64_t>(s);
+    if (awaited[s]) HONE_TRY(done_[s].record(own));
+  }
+  for (int lane = 1; lane < plan_->lanes; ++lane) {
+    if (last[static_cast<size_t>(lane)] < 0) continue;
+    const cuda::OwnedEvent& end = done_[static_cast<size_t>(last[static_cast<size_t>(lane)])];
+    HONE_TRY(end.record(stream_of(lane)));
+    HONE_TRY(end.hold(stream));
+  }
   return {};
 }
 

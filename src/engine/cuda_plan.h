@@ -68,6 +68,8 @@ class CudaPlan final : public ReadyPlan {
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<CudaDevice> device_;
   cuda::OwnedStream stream_;
+  std::vector<cuda::OwnedStream> side_streams_;  // of lanes 1, 2, … while a graph is recorded
+  std::vector<cuda::OwnedEvent> done_;           // of each step, and of the beginning
   std::vector<ReadyStep> steps_;
   std::vector<TensorArg> args_;
   std::vector<Binding> bindings_;

@@ -70,6 +70,11 @@ struct ExecutionContext::State {
                        {.owner = engine, .code = binary.code, .nvrtc_version = binary.nvrtc_version});
   }
 
+  int lanes() const {
+    if (const char* set = std::getenv("HONE_CUDA_LANES")) return std::atoi(set);
+    return device->kind() == DeviceKind::cuda ? kGpuLanes : 1;
+  }
+
   // An engine never refuses a machine: what a GPU cannot do here, the CPU does.
   Result<> fall_back(const Status& why) {
     log_warning(fmt::format("{}: {}; running on the CPU", options.device, why.message));
@@ -102,10 +107,11 @@ struct ExecutionContext::State {
             fmt::format("the engine was not tuned for {}; the cost model chooses its kernels", fingerprint));
         warned = true;
       }
-      HONE_ASSIGN(
-          Plan plan,
-          specialise(data().portable, shapes, *device, tuned, evaluate,
-                     {.thread_count = threads.thread_count(), .device = device.get(), .compute = compute}));
+      HONE_ASSIGN(Plan plan, specialise(data().portable, shapes, *device, tuned, evaluate,
+                                        {.thread_count = threads.thread_count(),
+                                         .device = device.get(),
+                                         .compute = compute,
+                                         .lanes = lanes()}));
       planning_ms = plan.planning_ms;
       plans.push_front(
           {.shapes = shapes, .plan = std::make_shared<const Plan>(std::move(plan)), .prepared = nullptr});

@@ -10,6 +10,8 @@
 namespace hone {
 namespace {
 
+constexpr int64_t kPictureChannels = 4;
+
 bool is_heavy(const Op& op) {
   return std::holds_alternative<Conv>(op) || std::holds_alternative<ConvTranspose>(op) ||
          std::holds_alternative<MatMul>(op) || std::holds_alternative<Gemm>(op);
@@ -24,7 +26,11 @@ bool reads_any_type(const Graph& graph, const Node& node, size_t i) {
   if (std::holds_alternative<ShapeOf>(node.op) || std::holds_alternative<DecodeBoxes>(node.op)) return true;
   if (std::holds_alternative<Resize>(node.op)) return i == 1 || i == 2;
   const bool packs = std::holds_alternative<Conv>(node.op) || std::holds_alternative<ConvTranspose>(node.op);
-  return packs && i > 0 && graph.is_constant(node.inputs[i]);
+  if (packs && i > 0) return graph.is_constant(node.inputs[i]);
+  // The first layer reads pictures as they come.
+  const Shape& x = graph.desc(node.inputs[i]).shape;
+  const bool is_input = std::ranges::find(graph.inputs, node.inputs[i]) != graph.inputs.end();
+  return std::holds_alternative<Conv>(node.op) && is_input && x.size() == 4 && x[1] <= kPictureChannels;
 }
 
 class Lowering {
@@ -32,8 +38,20 @@ class Lowering {
   Lowering(Graph& graph, DType type) : graph_(graph), type_(type), next_id_(graph.next_node_id()) {}
 
   void run() {
-    const std::vector<char> narrow = narrow_nodes();
+    const auto consumers = graph_.consumers();
+    std::vector<char> is_decode;
+    for (const Node& node : graph_.nodes) is_decode.push_back(std::holds_alternative<DecodeBoxes>(node.op));
+    const std::vector<char> narrow = narrow_nodes(consumers);
     std::vector<Node> nodes = std::move(graph_.nodes);
+    // A convolution that nothing in 16 bits reads gives its sums as they are; box decode reads either.
+    const auto ends_in_f32 = [&](const Node& node) {
+      const auto* conv = std::get_if<Conv>(&node.op);
+      if (conv == nullptr || conv->has_residual) return false;
+      return std::ranges::none_of(consumers[static_cast<size_t>(node.outputs[0])], [&](int32_t user) {
+        const auto u = static_cast<size_t>(user);
+        return narrow[u] || is_decode[u];
+      });
+    };
     graph_.nodes.clear();
     graph_.nodes.reserve(nodes.size() + 8);
     for (size_t n = 0; n < nodes.size(); ++n) {
@@ -42,7 +60,7 @@ class Lowering {
       for (size_t i = 0; i < node.inputs.size(); ++i)
         if (node.inputs[i] != kNoValue && !reads_any_type(graph_, node, i))
           node.inputs[i] = as(node.inputs[i], wanted);
-      if (narrow[n]) {
+      if (narrow[n] && !ends_in_f32(node)) {
         rename_type(node.op, DType::f32, type_);
         for (const ValueId id : node.outputs)
           if (id != kNoValue && graph_.desc(id).type == DType::f32) graph_.value(id).desc.type = type_;
@@ -53,8 +71,7 @@ class Lowering {
 
  private:
   // A heavy node is at or behind each of these.
-  std::vector<char> narrow_nodes() const {
-    const auto consumers = graph_.consumers();
+  std::vector<char> narrow_nodes(const std::vector<std::vector<int32_t>>& consumers) const {
     std::vector<char> narrow(graph_.nodes.size(), 0);
     for (size_t n = graph_.nodes.size(); n-- > 0;) {
       const Node& node = graph_.nodes[n];

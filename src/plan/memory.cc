@@ -7,9 +7,7 @@
 namespace hone {
 namespace {
 
-constexpr size_t kAlignment = 64, kSlack = 64;
-
-size_t reserved(size_t bytes) { return (bytes + kSlack + kAlignment - 1) / kAlignment * kAlignment; }
+constexpr size_t kSlack = 64;
 
 struct Extent {
   size_t begin = 0, end = 0;
@@ -32,7 +30,15 @@ size_t best_gap(const std::vector<Extent>& taken, size_t bytes) {
 
 }  // namespace
 
-ArenaLayout lay_out(const std::vector<Lifetime>& buffers) {
+ArenaLayout lay_out(const std::vector<Lifetime>& buffers, size_t alignment,
+                    const std::function<bool(size_t, size_t)>& together) {
+  const auto reserved = [&](size_t bytes) {
+    return (bytes + kSlack + alignment - 1) / alignment * alignment;
+  };
+  const auto meet = [&](size_t a, size_t b) {
+    if (together) return together(a, b);
+    return buffers[a].first <= buffers[b].last && buffers[b].first <= buffers[a].last;
+  };
   std::vector<size_t> order(buffers.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::ranges::stable_sort(order, [&](size_t a, size_t b) { return buffers[a].bytes > buffers[b].bytes; });
@@ -45,7 +51,7 @@ ArenaLayout lay_out(const std::vector<Lifetime>& buffers) {
     const Lifetime& buffer = buffers[index];
     taken.clear();
     for (const size_t other : placed)
-      if (buffers[other].first <= buffer.last && buffer.first <= buffers[other].last)
+      if (meet(other, index))
         taken.push_back({layout.offsets[other], layout.offsets[other] + reserved(buffers[other].bytes)});
     std::ranges::sort(taken, {}, &Extent::begin);
     layout.offsets[index] = best_gap(taken, reserved(buffer.bytes));

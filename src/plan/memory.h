@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace hone {
@@ -18,8 +19,10 @@ struct ArenaLayout {
   size_t bytes = 0;
 };
 
-// Offsets are multiples of 64. Behind each buffer 64 bytes are kept free, so that a vector load past its end
-// reads memory that is there. Greedy by size, best fit.
-ArenaLayout lay_out(const std::vector<Lifetime>& buffers);
+// Offsets are multiples of `alignment`. Behind each buffer 64 bytes are kept free, so that a vector load past
+// its end reads memory that is there. Greedy by size, best fit. `together` says whether two buffers (by
+// index) are needed at the same time; without it: those whose lifetimes touch.
+ArenaLayout lay_out(const std::vector<Lifetime>& buffers, size_t alignment = 64,
+                    const std::function<bool(size_t, size_t)>& together = {});
 
 }  // namespace hone

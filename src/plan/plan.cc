@@ -8,10 +8,13 @@
 
 #include "base/hash.h"
 #include "plan/draft.h"
+#include "plan/lanes.h"
 #include "plan/memory.h"
 
 namespace hone {
 namespace {
+
+constexpr size_t kCpuAlignment = 64, kGpuAlignment = 256;
 
 // Offsets in the arena of every root tensor and every step's workspace.
 struct Offsets {
@@ -19,8 +22,10 @@ struct Offsets {
   size_t bytes = 0;
 };
 
-Offsets place_in_arena(const Draft& draft) {
+// Two buffers share bytes only when all steps that touch the one are done before any that touches the other.
+Offsets place_in_arena(const Draft& draft, const Lanes& lanes) {
   std::vector<Lifetime> buffers;
+  std::vector<std::vector<size_t>> users;
   std::vector<int32_t> buffer_of(draft.tensors.size(), -1), workspace_of(draft.steps.size(), -1);
   for (size_t s = 0; s < draft.steps.size(); ++s) {
     const auto step = static_cast<int32_t>(s);
@@ -33,15 +38,28 @@ Offsets place_in_arena(const Draft& draft) {
         if (buffer < 0) {
           buffer = static_cast<int32_t>(buffers.size());
           buffers.push_back({.bytes = draft.bytes(root), .first = step, .last = step});
+          users.emplace_back();
         }
         buffers[static_cast<size_t>(buffer)].last = step;
+        users[static_cast<size_t>(buffer)].push_back(s);
       }
     if (const size_t bytes = draft.steps[s].verdict.workspace_bytes; bytes > 0) {
       workspace_of[s] = static_cast<int32_t>(buffers.size());
       buffers.push_back({.bytes = bytes, .first = step, .last = step});
+      users.push_back({s});
     }
   }
-  const ArenaLayout layout = lay_out(buffers);
+  const auto ends_before = [&](size_t a, size_t b) {
+    for (const size_t u : users[a])
+      for (const size_t v : users[b])
+        if (!lanes.before(u, v)) return false;
+    return true;
+  };
+  std::function<bool(size_t, size_t)> together;
+  if (lanes.count > 1)
+    together = [&](size_t a, size_t b) { return !ends_before(a, b) && !ends_before(b, a); };
+  const bool on_gpu = draft.options.device != nullptr && draft.options.device->kind() == DeviceKind::cuda;
+  const ArenaLayout layout = lay_out(buffers, on_gpu ? kGpuAlignment : kCpuAlignment, together);
   const auto offsets = [&](const std::vector<int32_t>& of) {
     std::vector<size_t> result;
     for (const int32_t buffer : of)
@@ -53,10 +71,15 @@ Offsets place_in_arena(const Draft& draft) {
 
 class Writer {
  public:
-  Writer(const Draft& draft, Plan& plan) : draft_(draft), plan_(plan), offsets_(place_in_arena(draft)) {}
+  Writer(const Draft& draft, Plan& plan)
+      : draft_(draft),
+        plan_(plan),
+        lanes_(assign_lanes(draft, draft.options.lanes)),
+        offsets_(place_in_arena(draft, lanes_)) {}
 
   void write() {
     plan_.arena_bytes = offsets_.bytes;
+    plan_.lanes = lanes_.count;
     plan_.steps.reserve(draft_.steps.size());
     plan_.step_constants.reserve(draft_.steps.size());
     for (size_t s = 0; s < draft_.steps.size(); ++s) add_step(s);
@@ -97,6 +120,8 @@ class Writer {
     step.expected_ms = from.expected_ms;
     step.workspace_bytes = from.verdict.workspace_bytes;
     step.workspace_offset = offsets_.workspaces[s];
+    step.lane = lanes_.lane[s];
+    step.waits = lanes_.waits[s];
     for (const TensorId id : from.inputs) step.inputs.push_back(operand(id));
     for (const TensorId id : from.outputs) step.outputs.push_back(operand(id));
     for (const Operand& o : step.inputs) step.input_descs.push_back(o.desc);
@@ -135,6 +160,7 @@ class Writer {
 
   const Draft& draft_;
   Plan& plan_;
+  Lanes lanes_;
   Offsets offsets_;
   std::unordered_map<uint64_t, size_t> packs_;
   std::unordered_map<size_t, size_t> constants_;

@@ -31,7 +31,9 @@ struct Step {
   std::vector<Operand> inputs, outputs;
   std::vector<TensorDesc> input_descs, output_descs;  // those of the operands, side by side for Problem
   size_t workspace_offset = 0, workspace_bytes = 0;
-  int64_t packed = -1;  // into Plan::packed
+  int64_t packed = -1;          // into Plan::packed
+  int lane = 0;                 // steps of one lane run in order; lanes run side by side
+  std::vector<uint32_t> waits;  // steps of other lanes that must be done before
   double flops = 0;
   float expected_ms = -1;
 };
@@ -50,14 +52,19 @@ struct Plan {
       step_constants;  // per step, one entry an input, null where it is not constant
   std::vector<Step> steps;
   std::vector<PackedUse> packed;
+  int lanes = 1;
   size_t arena_bytes = 0;
   double planning_ms = 0;
 };
+
+// Streams that a GPU's plan is spread over: a head's branches, and what comes before them.
+inline constexpr int kGpuLanes = 6;
 
 struct PlanOptions {
   size_t thread_count = 1;
   Device* device = nullptr;    // null: the CPU
   DType compute = DType::f32;  // f16, bf16: what a GPU's kernels read and write (see lower_precision)
+  int lanes = 1;               // most of them; a GPU's streams
   bool allow_aliasing = true;  // false for tests: concat and split copy
 };
 

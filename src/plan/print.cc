@@ -50,6 +50,9 @@ std::string print(const Plan& plan) {
       text += fmt::format(" workspace @{}+{}", step.workspace_offset, step.workspace_bytes);
     if (step.packed >= 0)
       text += fmt::format(" pack {:016x}", plan.packed[static_cast<size_t>(step.packed)].key);
+    if (plan.lanes > 1) text += fmt::format(" lane {}", step.lane);
+    for (const uint32_t other : step.waits)
+      text += fmt::format("{}{}", other == step.waits[0] ? " after " : ",", other);
     if (step.expected_ms >= 0) text += fmt::format(" {:.3f} ms", step.expected_ms);
     text += '\n';
   }

@@ -1,6 +1,7 @@
 // The door to NVIDIA GPUs.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -84,6 +85,8 @@ class CudaDevice final : public Device {
 
   // Machine code of a program: what an engine brought, or compile(). Needs no card.
   Result<cuda::Binary> binary(const cuda::Program& program);
+  // Programs that binary() had to ask compile() for.
+  size_t compiled() const { return compiled_; }
   // Code for this device's target that need not be compiled.
   void add_binary(uint64_t program_key, cuda::Binary binary);
   // The program's entry, ready to launch with as much dynamic shared memory as the chip allows; kept for the
@@ -111,6 +114,7 @@ class CudaDevice final : public Device {
   GpuTraits traits_;
   std::string target_;
   std::mutex mutex_;
+  std::atomic<size_t> compiled_{0};
   std::unordered_map<uint64_t, cuda::Binary> binaries_;
   std::unordered_map<uint64_t, std::shared_ptr<Loaded>> loaded_;
 };

@@ -65,6 +65,7 @@ Result<cuda::Binary> CudaDevice::binary(const cuda::Program& program) {
     const std::scoped_lock lock(mutex_);
     if (const auto known = binaries_.find(key); known != binaries_.end()) return known->second;
   }
+  ++compiled_;
   HONE_ASSIGN(cuda::Binary made, cuda::compile(program, target_));
   const std::scoped_lock lock(mutex_);
   return binaries_.emplace(key, std::move(made)).first->second;

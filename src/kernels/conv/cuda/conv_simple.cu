@@ -1,11 +1,11 @@
 // One thread an output element: any window, any groups, slow but right. Channels innermost on both sides.
-// -DT is the element type. Weights are f32 [kernel y][kernel x][channel of the group][output channel].
+// -DSOURCE is the type of what it reads, -DTARGET of the result and the residual. Weights are f32 [kernel y][kernel x][channel of the group][output channel].
 struct Params {
-  const ELEMENT* x;
+  const SOURCE* x;
   const float* bias;
   const float* weight;
-  const ELEMENT* residual;  // may be null
-  ELEMENT* y;
+  const TARGET* residual;  // may be null
+  TARGET* y;
   i64 x_pixel, residual_pixel, y_pixel;
   int images, height, width, channels_a_group, out_height, out_width, out_channels, out_channels_a_group;
   int kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x;
@@ -28,7 +28,7 @@ extern "C" __global__ void conv_simple(const __grid_constant__ Params p) {
       for (int kx = 0; kx < p.kernel_x; ++kx) {
         const int x = column * p.stride_x + kx * p.dilation_x - p.pad_x;
         if (x < 0 || x >= p.width) continue;
-        const ELEMENT* in = p.x + ((i64(image) * p.height + y) * p.width + x) * p.x_pixel + first;
+        const SOURCE* in = p.x + ((i64(image) * p.height + y) * p.width + x) * p.x_pixel + first;
         const float* weight =
             p.weight + i64(ky * p.kernel_x + kx) * p.channels_a_group * p.out_channels + channel;
         for (int c = 0; c < p.channels_a_group; ++c)
@@ -37,6 +37,6 @@ extern "C" __global__ void conv_simple(const __grid_constant__ Params p) {
     }
     float value = activate(sum, p.alpha, p.beta);
     if (p.residual != nullptr) value += to_float(p.residual[i64(pixel) * p.residual_pixel + channel]);
-    p.y[i64(pixel) * p.y_pixel + channel] = from_float<ELEMENT>(value);
+    p.y[i64(pixel) * p.y_pixel + channel] = from_float<TARGET>(value);
   }
 }

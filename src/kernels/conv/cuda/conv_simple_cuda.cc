@@ -33,12 +33,13 @@ Verdict check(const Problem& p) {
     return Verdict::no("has another number of inputs than its attributes say");
   if (!p.constants[1] || (conv.has_bias && !p.constants[2]))
     return Verdict::no("takes constant weights alone");
-  const DType type = p.inputs[0].type;
-  if (type != DType::f32 && type != DType::f16 && type != DType::bf16)
+  const auto is_real = [](DType type) {
+    return type == DType::f32 || type == DType::f16 || type == DType::bf16;
+  };
+  if (!is_real(p.inputs[0].type) || !is_real(p.outputs[0].type))
     return Verdict::no("takes f32, f16 and bf16");
-  if (p.outputs[0].type != type) return Verdict::no("gives the type that it takes");
-  if (conv.has_residual && p.inputs.back().type != type)
-    return Verdict::no("takes a residual of its own type");
+  if (conv.has_residual && p.inputs.back().type != p.outputs[0].type)
+    return Verdict::no("takes a residual of the result's type");
   if (p.inputs[0].layout != Layout::nhwc || p.outputs[0].layout != Layout::nhwc ||
       (conv.has_residual && p.inputs.back().layout != Layout::nhwc))
     return Verdict::no("takes nhwc");
@@ -51,8 +52,9 @@ Verdict check(const Problem& p) {
 }
 
 std::vector<cuda::Program> programs_of(const Problem& p) {
-  std::vector<std::string> options = activation_options(std::get<Conv>(p.op).activation, p.inputs[0].type);
-  options.push_back(define("ELEMENT", cuda_type(p.inputs[0].type)));
+  std::vector<std::string> options = activation_options(std::get<Conv>(p.op).activation, p.outputs[0].type);
+  options.push_back(define("SOURCE", cuda_type(p.inputs[0].type)));
+  options.push_back(define("TARGET", cuda_type(p.outputs[0].type)));
   return {
       {.name = "conv_simple",
        .source = cuda_source({cuda_text::types_cuh, cuda_text::activation_cuh, cuda_text::conv_simple_cu}),
