@@ -70,10 +70,7 @@ struct ExecutionContext::State {
                        {.owner = engine, .code = binary.code, .nvrtc_version = binary.nvrtc_version});
   }
 
-  int lanes() const {
-    if (const char* set = std::getenv("HONE_CUDA_LANES")) return std::atoi(set);
-    return device->kind() == DeviceKind::cuda ? kGpuLanes : 1;
-  }
+  int lanes() const { return device->kind() == DeviceKind::cuda ? kGpuLanes : 1; }
 
   // An engine never refuses a machine: what a GPU cannot do here, the CPU does.
   Result<> fall_back(const Status& why) {

@@ -1,0 +1,74 @@
+#include "passes/pass_test.h"
+
+namespace hone {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+void lower(Graph& graph, DType type = DType::f16) {
+  const auto done = lower_precision(graph, type, {tiny_evaluator(), {}});
+  ASSERT_TRUE(done) << done.error().message;
+}
+
+std::vector<std::string> texts(const Graph& graph) {
+  std::vector<std::string> ops;
+  for (const Node& node : graph.nodes)
+    ops.push_back(std::string(op_name(node.op)) + " " +
+                  std::string(dtype_name(graph.desc(node.outputs[0]).type)));
+  return ops;
+}
+
+TEST(LowerPrecision, everything_up_to_the_last_convolution_becomes_f16_and_the_rest_stays_f32) {
+  Graph g = picture_graph();
+  const ValueId a = add_conv(g, "a", g.inputs[0], 8);
+  const ValueId b = g.add("relu", unary(UnaryKind::relu), {a});
+  const ValueId c = add_conv(g, "c", b, 8, 8);
+  const ValueId d =
+      g.add("scale", Binary{BinaryKind::mul}, {c, g.add_constant("k", Constant::floats({1}, std::vector<float>{32}))});
+  g.outputs = {d};
+  bind(g);
+  lower(g);
+  // The first layer reads the f32 picture, the last gives f32: no Cast is needed.
+  EXPECT_THAT(texts(g), ElementsAre("Conv f16", "Unary f16", "Conv f32", "Binary f32"));
+  EXPECT_EQ(g.desc(g.inputs[0]).type, DType::f32);
+  for (const Node& node : g.nodes) {
+    if (std::holds_alternative<Conv>(node.op)) {
+      EXPECT_EQ(g.desc(node.inputs[1]).type, DType::f32);
+    }
+  }
+}
+
+TEST(LowerPrecision, inputs_and_outputs_keep_their_types_behind_casts) {
+  Graph g;
+  g.add_input("x", {DType::f32, {1, 8, 4, 4}});
+  const ValueId a = add_conv(g, "a", g.inputs[0], 8, 8);
+  const ValueId b = g.add("sum", Binary{BinaryKind::add}, {a, g.inputs[0]});
+  g.outputs = {add_conv(g, "c", b, 8, 8), b};
+  bind(g);
+  lower(g, DType::bf16);
+  EXPECT_THAT(texts(g), ElementsAre("Cast bf16", "Conv bf16", "Binary bf16", "Conv f32", "Cast f32"));
+  EXPECT_EQ(g.desc(g.outputs[0]).type, DType::f32);
+  EXPECT_EQ(g.desc(g.outputs[1]).type, DType::f32);
+}
+
+TEST(LowerPrecision, box_decode_reads_f16_and_gives_f32) {
+  Graph g = picture_graph();
+  const ValueId box = add_conv(g, "box", g.inputs[0], 4), cls = add_conv(g, "class", g.inputs[0], 3);
+  g.outputs = {g.add("decode", DecodeBoxes{.levels = 1, .reg_max = 1, .strides = {8}}, {box, cls})};
+  bind(g);
+  lower(g);
+  EXPECT_THAT(texts(g), ElementsAre("Conv f16", "Conv f16", "DecodeBoxes f32"));
+}
+
+TEST(LowerPrecision, to_f32_changes_nothing) {
+  Graph g = picture_graph();
+  g.outputs = {add_conv(g, "a", g.inputs[0], 8)};
+  bind(g);
+  const std::string before = print(g);
+  lower(g, DType::f32);
+  EXPECT_EQ(print(g), before);
+}
+
+}  // namespace
+}  // namespace hone
