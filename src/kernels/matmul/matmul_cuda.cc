@@ -1,4 +1,4 @@
-// MatMul and Gemm on a GPU for every type and shape, without tensor cores.
+// MatMul and Gemm on a GPU: f16 and bf16 on tensor cores, every other type without.
 #include <algorithm>
 
 #include "cuda_text.h"
@@ -19,7 +19,9 @@ struct Params {
   int64_t batch_extent[kBatchRank], a_batch[kBatchRank], b_batch[kBatchRank];
   int32_t batch_rank, has_c;
   double alpha, beta;
+  int32_t a_vector, b_vector;  // of matmul_mma.cu
 };
+bool on_tensor_cores(DType type) { return type == DType::f16 || type == DType::bf16; }
 
 Verdict check(const Problem& p) {
   if (!all_plain_operands(p)) return Verdict::no("takes plain layouts");
@@ -33,6 +35,12 @@ Verdict check(const Problem& p) {
 
 std::vector<cuda::Program> programs(const Problem& p) {
   const DType type = p.inputs[0].type;
+  const auto* gemm = std::get_if<Gemm>(&p.op);
+  if (on_tensor_cores(type))
+    return {cuda_program("matmul_mma", {cuda_text::matmul_mma_cu},
+                         {define("TYPE", cuda_element(type)), define("BFLOAT", type == DType::bf16 ? 1 : 0),
+                          define("A_BY_K", gemm && gemm->transpose_a ? 0 : 1),
+                          define("B_BY_K", gemm && gemm->transpose_b ? 1 : 0)})};
   return {cuda_program("matmul", {cuda_text::matmul_cu},
                        {define("TYPE", cuda_element(type)), define("COMPUTE", cuda_compute(type))})};
 }
@@ -40,10 +48,17 @@ std::vector<cuda::Program> programs(const Problem& p) {
 void launch(const CudaCall& call, Params& p, int64_t batches) {
   p.a = input(call, 0).data, p.b = input(call, 1).data, p.y = output(call).data;
   if (p.rows == 0 || p.columns == 0 || batches == 0) return;
+  const auto whole = [&](const void* data, int64_t line_step, int64_t extent, const int64_t* steps) {
+    return reinterpret_cast<uintptr_t>(data) % 16 == 0 && line_step % 8 == 0 && extent % 8 == 0 &&
+           std::all_of(steps, steps + p.batch_rank, [](int64_t step) { return step % 8 == 0; });
+  };
+  p.a_vector = whole(p.a, p.a_k == 1 ? p.a_row : p.a_k, p.a_k == 1 ? p.depth : p.rows, p.a_batch);
+  p.b_vector =
+      whole(p.b, p.b_column == 1 ? p.b_k : p.b_column, p.b_column == 1 ? p.columns : p.depth, p.b_batch);
   cuda::LaunchShape shape;
   shape.grid[0] = static_cast<unsigned>(((p.rows + kTile - 1) / kTile) * ((p.columns + kTile - 1) / kTile));
   shape.grid[1] = static_cast<unsigned>(batches);
-  shape.block[0] = 256;
+  shape.block[0] = on_tensor_cores(input(call, 0).desc->type) ? 128 : 256;
   call.launch(0, shape, p);
 }
 
