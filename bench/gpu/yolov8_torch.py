@@ -71,7 +71,11 @@ def load_onnx(model, path):
     """Weights and biases by Ultralytics' names (model.0.conv.weight …), which exports keep."""
     import onnx
     from onnx import numpy_helper
-    tensors = {t.name.removesuffix('/Cast_output'): t for t in onnx.load(path).graph.initializer}
+    graph, clean = onnx.load(path).graph, lambda name: name.removesuffix('/Cast_output')
+    tensors = {clean(t.name): t for t in graph.initializer}
+    for node in graph.node:  # equal biases are stored once, under the first one's name
+        if node.op_type == 'Conv' and len(node.input) > 2:
+            tensors[clean(node.input[1]).removesuffix('weight') + 'bias'] = tensors[clean(node.input[2])]
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if '.dfl.' in name: continue

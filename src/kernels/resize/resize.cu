@@ -10,6 +10,7 @@ struct Params {
   float scale[5];
   i64 x_stride[5], y_stride[5];
   double cubic;
+  int repeat_rows, repeat_columns;  // > 0: axes are image, row, column, channel, and every pixel is repeated so often
 };
 typedef COMPUTE C;
 struct Taps {
@@ -148,9 +149,31 @@ __device__ __forceinline__ void run(const Params& p) {
   }
 }
 
+#if MODE == 0
+// A thread reads a vector of channels once and writes it wherever it goes.
+__device__ __forceinline__ void run_repeated(const Params& p) {
+  const u32 groups = p.in[3] / WIDTH, total = u32(p.in[0]) * p.in[1] * p.in[2] * groups;
+  for (u32 i = blockIdx.x * blockDim.x + threadIdx.x; i < total; i += gridDim.x * blockDim.x) {
+    u32 rest = i / groups;
+    const u32 channel = (i - rest * groups) * WIDTH, above = rest / u32(p.in[2]), column = rest - above * p.in[2];
+    const u32 image = above / u32(p.in[1]), row = above - image * p.in[1];
+    const Pack<TYPE, WIDTH> pack = *reinterpret_cast<const Pack<TYPE, WIDTH>*>(
+        static_cast<const TYPE*>(p.x) + image * p.x_stride[0] + row * p.x_stride[1] + column * p.x_stride[2] + channel);
+    TYPE* to = static_cast<TYPE*>(p.y) + image * p.y_stride[0] + row * p.repeat_rows * p.y_stride[1] +
+               column * p.repeat_columns * p.y_stride[2] + channel;
+    for (int a = 0; a < p.repeat_rows; ++a)
+      for (int b = 0; b < p.repeat_columns; ++b)
+        *reinterpret_cast<Pack<TYPE, WIDTH>*>(to + a * p.y_stride[1] + b * p.y_stride[2]) = pack;
+  }
+}
+#endif
+
 extern "C" __global__ void __launch_bounds__(256, 1) resize(const __grid_constant__ Params p) {
   wait_for_predecessors();
   release_successors();
+#if MODE == 0
+  if (p.repeat_rows > 0) return run_repeated(p);
+#endif
   if (p.vector)
     run<WIDTH>(p);
   else

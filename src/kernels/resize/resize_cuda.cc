@@ -21,6 +21,7 @@ struct Params {
   float scale[kMaxAxes];
   int64_t x_stride[kMaxAxes], y_stride[kMaxAxes];
   double cubic;
+  int32_t repeat_rows, repeat_columns;
 };
 
 size_t width(DType type) { return std::max<size_t>(1, 128 / dtype_bits(type)); }
@@ -47,6 +48,15 @@ std::vector<cuda::Program> programs(const Problem& p) {
                         define("COORDINATES", static_cast<int64_t>(resize.coordinates)),
                         define("NEAREST", static_cast<int64_t>(resize.nearest)),
                         define("WIDTH", static_cast<int64_t>(width(type)))})};
+}
+
+// How often each index of an axis is repeated, where that is all that nearest does; else 0.
+int32_t repeats(const Resize& resize, int64_t in, int64_t out, double scale) {
+  if (in == 0 || out % in != 0) return 0;
+  const int64_t times = out / in;
+  for (int64_t at = 0; at < out; ++at)
+    if (resize_taps(resize, at, in, out, scale).index[0] != at / times) return 0;
+  return static_cast<int32_t>(times);
 }
 
 void enqueue(const CudaCall& call) {
@@ -82,6 +92,16 @@ void enqueue(const CudaCall& call) {
   };
   p.vector =
       p.copied[last] && p.out[last] % step == 0 && whole(x.data, p.x_stride) && whole(y.data, p.y_stride);
+  if (p.vector && x.desc->layout == Layout::nhwc && resize.mode == ResizeMode::nearest && p.copied[0]) {
+    const auto along = [&](size_t axis) {
+      return repeats(resize, in[axis], out[axis], resize_scale(resize, call.host, axis, out[axis]));
+    };
+    const int32_t rows = along(2), columns = along(3);
+    if (rows > 0 && columns > 0) {
+      p.repeat_rows = rows, p.repeat_columns = columns;
+      return call.launch(0, cover(call, product(in) / step), p);
+    }
+  }
   call.launch(0, cover(call, p.count / (p.vector ? step : 1)), p);
 }
 
