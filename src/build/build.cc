@@ -122,7 +122,7 @@ Result<> tune(EngineData& engine, const Profile& profile, const Target& target, 
   Graph bound = engine.portable;
   HONE_TRY(bind_shapes(bound, shapes_of(profile, &ShapeRange::opt), evaluate));
   HONE_TRY(run_passes(bound, PassStage::bound, {evaluate, stages.observer()}));
-  HONE_TRY(lower_precision(bound, target.compute, {evaluate, stages.observer()}));
+  HONE_TRY(lower_for(bound, device, target.compute, tactics.thread_count, {evaluate, stages.observer()}));
   stages.dump("bound", bound);
 
   stages.begin("choose kernels", 0.3);

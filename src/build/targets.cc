@@ -6,6 +6,7 @@
 #include <charconv>
 #include <unordered_map>
 
+#include "base/cpu_features.h"
 #include "device/cuda/cuda_device.h"
 
 namespace hone {
@@ -63,11 +64,14 @@ Result<std::vector<Target>> open_targets(const BuildOptions& options, size_t thr
       target.compute = target.precision == "f16"    ? DType::f16
                        : target.precision == "bf16" ? DType::bf16
                                                     : DType::f32;
+    } else if (allows(options, "bf16") && cpu_features().avx512_bf16) {
+      target.precision = "bf16";
+      target.compute = DType::bf16;
     } else {
       for (const auto& precision : options.precisions)
         if (precision != "f32")
-          report.notes.push_back(
-              precision + " was allowed, but no kernel of this hone computes in it on a CPU: f32 is used");
+          report.notes.push_back(precision +
+                                 " was allowed, but this CPU has no fast arithmetic in it: f32 is used");
     }
     targets.push_back(std::move(target));
   }

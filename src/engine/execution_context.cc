@@ -61,7 +61,7 @@ struct ExecutionContext::State {
     fingerprint = device->fingerprint();
     const DeviceTuning* tuning = tuning_for(data(), fingerprint);
     const bool on_gpu = device->kind() == DeviceKind::cuda;
-    compute = on_gpu && tuning != nullptr ? compute_type(tuning->precision) : DType::f32;
+    compute = tuning != nullptr ? compute_type(tuning->precision) : DType::f32;
     if (!on_gpu) return;
     auto& gpu = static_cast<CudaDevice&>(*device);
     for (const ProgramBinary& binary : data().binaries)

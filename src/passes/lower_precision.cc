@@ -1,4 +1,4 @@
-// The type that a GPU's kernels read and write. Everything up to the last convolution or matrix product
+// The type that fast kernels read and write. Everything up to the last convolution or matrix product
 // computes in 16 bits; what follows (box arithmetic in pixels, scores) stays f32, since 16 bits do not tell
 // pixels of a large picture apart. That tail is a small part of the work.
 #include <algorithm>
@@ -35,7 +35,8 @@ bool reads_any_type(const Graph& graph, const Node& node, size_t i) {
 
 class Lowering {
  public:
-  Lowering(Graph& graph, DType type) : graph_(graph), type_(type), next_id_(graph.next_node_id()) {}
+  Lowering(Graph& graph, DType type, const ComputesIn& computes)
+      : graph_(graph), type_(type), computes_(computes), next_id_(graph.next_node_id()) {}
 
   void run() {
     const auto consumers = graph_.consumers();
@@ -75,14 +76,21 @@ class Lowering {
     std::vector<char> narrow(graph_.nodes.size(), 0);
     for (size_t n = graph_.nodes.size(); n-- > 0;) {
       const Node& node = graph_.nodes[n];
-      if (wants_f32(node.op)) continue;
-      narrow[n] = is_heavy(node.op);
+      if (wants_f32(node.op) || (computes_ && !computes_(graph_, node))) continue;
+      narrow[n] = is_heavy(node.op) && !(computes_ && only_f32_readers(node, consumers));
       for (const ValueId id : node.outputs)
         if (id != kNoValue)
           for (const int32_t user : consumers[static_cast<size_t>(id)])
             narrow[n] = narrow[n] || narrow[static_cast<size_t>(user)];
     }
     return narrow;
+  }
+
+  bool only_f32_readers(const Node& node, const std::vector<std::vector<int32_t>>& consumers) const {
+    const auto reads_f32 = [&](int32_t n) { return wants_f32(graph_.nodes[static_cast<size_t>(n)].op); };
+    return std::ranges::all_of(node.outputs, [&](ValueId id) {
+      return id == kNoValue || std::ranges::all_of(consumers[static_cast<size_t>(id)], reads_f32);
+    });
   }
 
   // The value in the type that a node computes in: constants are converted, others go through a Cast.
@@ -105,19 +113,20 @@ class Lowering {
 
   Graph& graph_;
   DType type_;
+  const ComputesIn& computes_;
   int64_t next_id_;
   std::map<std::pair<ValueId, DType>, ValueId> other_form_;
 };
 
 }  // namespace
 
-Result<> lower_precision(Graph& graph, DType type, const PassContext& context) {
+Result<> lower_precision(Graph& graph, DType type, const PassContext& context, const ComputesIn& computes) {
   if (type == DType::f32) return {};
   for (const Node& node : graph.nodes)
     if (std::holds_alternative<If>(node.op) || std::holds_alternative<Loop>(node.op)) return {};
   std::vector<DType> outputs;
   for (const ValueId id : graph.outputs) outputs.push_back(graph.desc(id).type);
-  Lowering(graph, type).run();
+  Lowering(graph, type, computes).run();
   for (size_t i = 0; i < outputs.size(); ++i)
     if (graph.desc(graph.outputs[i]).type != outputs[i]) cast_output(graph, i, outputs[i]);
   remove_identity(graph, context);

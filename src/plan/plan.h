@@ -9,6 +9,7 @@
 #include "ir/graph.h"
 #include "ir/infer.h"
 #include "kernels/kernel.h"
+#include "passes/passes.h"
 #include "tactics/tactics.h"
 
 namespace hone {
@@ -67,6 +68,10 @@ struct PlanOptions {
   int lanes = 1;               // most of them; a GPU's streams
   bool allow_aliasing = true;  // false for tests: concat and split copy
 };
+
+// lower_precision() as this device wants it: a GPU computes everything in `type`, a CPU what it has kernels
+// for.
+Result<> lower_for(Graph& bound, Device& device, DType type, size_t thread_count, const PassContext& context);
 
 // `graph` has been through the shape-independent passes. The evaluator folds shape arithmetic.
 Result<Plan> specialise(const Graph& graph, const InputShapes& shapes, Device& device, const Choices* known,

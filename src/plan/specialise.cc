@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <unordered_map>
 
 #include "base/log.h"
 #include "passes/passes.h"
 #include "plan/plan.h"
+#include "tactics/node_options.h"
 
 namespace hone {
 namespace {
@@ -29,6 +31,19 @@ class Laps {
 
 }  // namespace
 
+Result<> lower_for(Graph& bound, Device& device, DType type, size_t thread_count,
+                   const PassContext& context) {
+  if (device.kind() == DeviceKind::cuda) return lower_precision(bound, type, context);
+  KernelRows rows(&device);
+  std::unordered_map<uint64_t, bool> known;  // kernels are asked once for nodes that are alike
+  return lower_precision(bound, type, context, [&](const Graph& graph, const Node& node) {
+    const auto [found, is_new] =
+        known.try_emplace(problem_hash(problem_of(graph, node, thread_count, &device)));
+    if (is_new) found->second = computes_in(graph, node, type, thread_count, rows);
+    return found->second;
+  });
+}
+
 Result<Plan> specialise(const Graph& graph, const InputShapes& shapes, Device& device, const Choices* known,
                         const Evaluator& evaluate, const PlanOptions& options) {
   Laps laps;
@@ -37,7 +52,8 @@ Result<Plan> specialise(const Graph& graph, const InputShapes& shapes, Device& d
   HONE_TRY(bind_shapes(bound, shapes, evaluate));
   laps.lap("bind");
   HONE_TRY(run_passes(bound, PassStage::bound, {.evaluate = evaluate, .observe = {}}));
-  HONE_TRY(lower_precision(bound, options.compute, {.evaluate = evaluate, .observe = {}}));
+  HONE_TRY(
+      lower_for(bound, device, options.compute, options.thread_count, {.evaluate = evaluate, .observe = {}}));
   laps.lap("passes");
   HONE_ASSIGN(const Choices choices, choose_fast(bound, device, known, options.thread_count));
   laps.lap("choose");

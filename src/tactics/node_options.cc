@@ -171,6 +171,25 @@ NodeOptions options_of(const Graph& graph, const Node& node, NodeProblem& proble
   return options;
 }
 
+bool computes_in(const Graph& graph, const Node& node, DType type, size_t thread_count, KernelRows& rows) {
+  if (movement_of(graph, node).kind != Movement::Kind::none) return true;
+  NodeProblem problem = problem_of(graph, node, thread_count, rows.device());
+  for (size_t i = 0; i < problem.inputs.size(); ++i)
+    if (problem.constants[i] == nullptr && problem.inputs[i].type == DType::f32)
+      problem.inputs[i].type = type;
+  for (TensorDesc& desc : problem.outputs)
+    if (desc.type == DType::f32) desc.type = type;
+  for (const Kernel* kernel : rows.of(node.op)) {
+    if (kernel->is_reference()) continue;
+    for (const LayoutSignature& layouts : kernel->signatures(node.op, problem.inputs, problem.outputs)) {
+      if (!is_sane(layouts, problem)) continue;
+      problem.set_layouts(layouts);
+      if (kernel->may_i(problem.view()).legal) return true;
+    }
+  }
+  return false;
+}
+
 const Kernel* copy_kernel(const TensorDesc& from, const TensorDesc& to, size_t thread_count, KernelRows& rows,
                           Verdict* verdict) {
   static const Op identity = Unary{};

@@ -69,6 +69,10 @@ double estimate_ms(const Graph& graph, const Node& node, const Kernel& kernel, c
 NodeOptions options_of(const Graph& graph, const Node& node, NodeProblem& problem, KernelRows& rows,
                        bool keep_refused);
 
+// A kernel other than a reference, or a view, does the node when its floating tensors (weights apart) are of
+// `type`.
+bool computes_in(const Graph& graph, const Node& node, DType type, size_t thread_count, KernelRows& rows);
+
 // The cheapest Unary identity kernel that copies `from` to `to` (layouts may differ), or null; `verdict` is
 // its answer.
 const Kernel* copy_kernel(const TensorDesc& from, const TensorDesc& to, size_t thread_count, KernelRows& rows,
