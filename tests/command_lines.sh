@@ -48,6 +48,20 @@ grep -Eq 'GPU Compute Time: min = [0-9.]+ ms, max = [0-9.]+ ms, mean = [0-9.]+ m
 [ "$(stat -c %s bare.engine)" -lt "$(stat -c %s small.engine)" ] || fail "--strip-source makes no smaller engine"
 for engine in small bare; do "$bin/hone" detect $engine.engine "$picture" --imgsz 320 --no-rect --json $engine.json; done
 cmp small.json bare.json || fail "--strip-source changes the boxes"
+"$bin/hone" build small.onnx -o bf16.engine --precision f32,bf16 --timing-cache cache  # f32 where the CPU has no bf16
+"$bin/hone" detect bf16.engine "$picture" --imgsz 320 --no-rect --json bf16.json
+python3 - <<'P'
+import json
+def boxes(file): return [(b['class_id'], b['xyxy'], b['score']) for b in json.load(open(file))[0]['boxes']]
+def iou(a, b):
+    w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    area = lambda r: (r[2] - r[0]) * (r[3] - r[1])
+    return w * h / (area(a) + area(b) - w * h) if w > 0 and h > 0 else 0
+f32, bf16 = boxes('small.json'), boxes('bf16.json')
+sure = [b for b in f32 if b[2] > 0.3]
+lost = [b for b in sure if not any(o[0] == b[0] and iou(o[1], b[1]) > 0.9 and abs(o[2] - b[2]) < 0.05 for o in bf16)]
+assert sure and not lost, lost
+P
 refuses 1 "--strip-source" "$bin/hone" build bare.engine -o again.engine
 "$bin/hone" bench small.engine --duration 50ms --warm-up 0s --json bench.json
 python3 -c "import json; r = json.load(open('bench.json')); assert r['results'][0]['median_ms'] > 0, r"

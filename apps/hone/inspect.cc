@@ -8,6 +8,7 @@
 #include "build/model.h"
 #include "build/open_model.h"
 #include "engine/engine_data.h"
+#include "engine/shape_range.h"
 #include "hone/arguments.h"
 #include "hone/commands.h"
 #include "ir/infer.h"
@@ -127,12 +128,11 @@ Result<> inspect_model(const InspectArguments& a) {
                                 d.source));
 
   HONE_ASSIGN(const auto device, open_device("cpu", a.threads));
-  const Choices* known = nullptr;
-  for (const auto& tuning : d.tunings)
-    if (tuning.fingerprint == device->fingerprint() && !tuning.choices.empty()) known = &tuning.choices[0];
+  const Choices* known = nearest_choices(d, device->fingerprint(), shapes);
+  const DType compute = compute_of(tuning_for(d, device->fingerprint()));
   const size_t threads = a.threads > 0 ? a.threads : ThreadPool(0).thread_count();
   HONE_ASSIGN(const Plan plan, specialise(d.portable, shapes, *device, known, reference_evaluator(),
-                                          {.thread_count = threads}));
+                                          {.thread_count = threads, .compute = compute}));
   Graph bound = d.portable;
   HONE_TRY(bind_shapes(bound, shapes, reference_evaluator()));
   HONE_TRY(run_passes(bound, PassStage::bound, {reference_evaluator(), {}}));

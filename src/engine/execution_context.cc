@@ -21,10 +21,6 @@ double ms_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
-DType compute_type(std::string_view precision) {
-  return precision == "f16" ? DType::f16 : precision == "bf16" ? DType::bf16 : DType::f32;
-}
-
 // "auto" is the GPU where the engine was built for one and there is one. A GPU that was asked for and is not
 // there is one line, and the CPU.
 Result<std::shared_ptr<Device>> open_for(const EngineData& engine, const ContextOptions& options) {
@@ -61,7 +57,7 @@ struct ExecutionContext::State {
     fingerprint = device->fingerprint();
     const DeviceTuning* tuning = tuning_for(data(), fingerprint);
     const bool on_gpu = device->kind() == DeviceKind::cuda;
-    compute = tuning != nullptr ? compute_type(tuning->precision) : DType::f32;
+    compute = compute_of(tuning);
     if (!on_gpu) return;
     auto& gpu = static_cast<CudaDevice&>(*device);
     for (const ProgramBinary& binary : data().binaries)

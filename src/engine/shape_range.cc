@@ -114,6 +114,11 @@ const DeviceTuning* tuning_for(const EngineData& engine, const std::string& fing
   return nullptr;
 }
 
+DType compute_of(const DeviceTuning* tuning) {
+  if (tuning == nullptr) return DType::f32;
+  return tuning->precision == "f16" ? DType::f16 : tuning->precision == "bf16" ? DType::bf16 : DType::f32;
+}
+
 const Choices* nearest_choices(const EngineData& engine, const std::string& fingerprint,
                                const InputShapes& shapes) {
   const DeviceTuning* like = tuning_for(engine, fingerprint);

@@ -29,6 +29,12 @@ class Laps {
   std::string text_;
 };
 
+// A network's first convolution: rows in f32 read the plain picture as it is, and turning it into channel
+// blocks of another type first costs more than the rest of the layer.
+bool reads_a_picture(const Graph& graph, const Node& node) {
+  return std::holds_alternative<Conv>(node.op) && graph.desc(node.inputs[0]).shape[1] < 8;
+}
+
 }  // namespace
 
 Result<> lower_for(Graph& bound, Device& device, DType type, size_t thread_count,
@@ -37,6 +43,7 @@ Result<> lower_for(Graph& bound, Device& device, DType type, size_t thread_count
   KernelRows rows(&device);
   std::unordered_map<uint64_t, bool> known;  // kernels are asked once for nodes that are alike
   return lower_precision(bound, type, context, [&](const Graph& graph, const Node& node) {
+    if (reads_a_picture(graph, node)) return false;
     const auto [found, is_new] =
         known.try_emplace(problem_hash(problem_of(graph, node, thread_count, &device)));
     if (is_new) found->second = computes_in(graph, node, type, thread_count, rows);

@@ -1,5 +1,6 @@
 #include "tactics/reorder_cost.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace hone {
@@ -19,11 +20,24 @@ ReorderCost::ReorderCost(KernelRows& rows, size_t thread_count) : rows_(rows), t
 }
 
 void ReorderCost::measure(CandidateTimer& timer, TimingCache* cache, const std::string& fingerprint) {
-  TensorDesc from(DType::f32, {1, 64, 80, 80}), to = from;  // 1.6 MB, an early feature map of a small network
+  // An early feature map of a small network, and next to nothing: what is left is the step itself.
+  const Shape large = {1, 64, 80, 80}, small = {1, 16, 8, 8};
+  const auto large_ms = time(large, timer, cache, fingerprint),
+             small_ms = time(small, timer, cache, fingerprint);
+  if (!large_ms || !small_ms) return;
+  const double bytes =
+      2.0 * 4 * static_cast<double>(element_count(large).value_or(0) - element_count(small).value_or(0));
+  overhead_ms_ = *small_ms;
+  bytes_per_ms_ = bytes / std::max(*large_ms - *small_ms, *large_ms / 10);
+}
+
+std::optional<double> ReorderCost::time(const Shape& shape, CandidateTimer& timer, TimingCache* cache,
+                                        const std::string& fingerprint) {
+  TensorDesc from(DType::f32, shape), to = from;
   to.layout = Layout::nchw8c;
   Verdict verdict;
   const Kernel* kernel = copy_kernel(from, to, thread_count_, rows_, &verdict);
-  if (kernel == nullptr) return;
+  if (kernel == nullptr) return std::nullopt;
   const Op identity = Unary{};
   const ConstantPtr no_constant;
   const Problem problem{.op = identity,
@@ -32,15 +46,12 @@ void ReorderCost::measure(CandidateTimer& timer, TimingCache* cache, const std::
                         .constants = {&no_constant, 1},
                         .thread_count = thread_count_};
   const uint64_t key = timing_key(*kernel, problem, fingerprint);
-  auto ms = cache != nullptr ? cache->find(key) : std::nullopt;
-  if (!ms) {
-    const auto measured = timer.time(*kernel, problem, verdict.workspace_bytes, 0, 0);
-    if (!measured) return;
-    ms = *measured;
-    if (cache != nullptr) cache->store(key, *ms);
-  }
-  const double bytes = 2.0 * 4 * 64 * 80 * 80;
-  bytes_per_ms_ = bytes / static_cast<double>(*ms);
+  if (cache != nullptr)
+    if (const auto known = cache->find(key)) return *known;
+  const auto measured = timer.time(*kernel, problem, verdict.workspace_bytes, 0, 0);
+  if (!measured) return std::nullopt;
+  if (cache != nullptr) cache->store(key, *measured);
+  return *measured;
 }
 
 double ReorderCost::ms(const TensorDesc& plain, Layout from, Layout to) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -14,12 +15,15 @@ class ReorderCost {
  public:
   ReorderCost(KernelRows& rows, size_t thread_count);
 
-  // Times one reorder of a few megabytes, or takes its time from the cache. Without it a guess is used.
+  // Times a large reorder and a small one, or takes their times from the cache. Without them a guess is used.
   void measure(CandidateTimer& timer, TimingCache* cache, const std::string& fingerprint);
   // Infinite when no kernel can.
   double ms(const TensorDesc& plain, Layout from, Layout to);
 
  private:
+  std::optional<double> time(const Shape& shape, CandidateTimer& timer, TimingCache* cache,
+                             const std::string& fingerprint);
+
   KernelRows& rows_;
   size_t thread_count_;
   double bytes_per_ms_ = 5e6;   // 5 GB/s: two cores of a server, read and written bytes counted

@@ -75,6 +75,7 @@ void conv_problems(ProblemSet set, Problems& out) {
     for (const ConvShape& shape : kOdd) {
       add_conv(out, shape, {.bias = i % 3 != 0});
       add_conv(out, shape, {.activation = UnaryKind::silu, .bias = i % 5 != 0, .residual = i % 2 == 0});
+      add_conv(out, shape, {.activation = UnaryKind::silu, .residual = i % 2 == 1, .type = DType::bf16});
       ++i;
     }
     for (const UnaryKind kind : {UnaryKind::relu, UnaryKind::leaky_relu, UnaryKind::sigmoid,
