@@ -47,7 +47,7 @@ class Lowering {
     // A convolution that nothing in 16 bits reads gives its sums as they are; box decode reads either.
     const auto ends_in_f32 = [&](const Node& node) {
       const auto* conv = std::get_if<Conv>(&node.op);
-      if (conv == nullptr || conv->has_residual) return false;
+      if (computes_ || conv == nullptr || conv->has_residual) return false;
       return std::ranges::none_of(consumers[static_cast<size_t>(node.outputs[0])], [&](int32_t user) {
         const auto u = static_cast<size_t>(user);
         return narrow[u] || is_decode[u];

@@ -33,8 +33,8 @@ void convert_to_f16(Graph& graph, bool keep_f32_io);
 // A bound graph whose floating values are f32, after the bound passes: up to the last convolution or matrix
 // product values become `type` (f16 or bf16), behind Casts; graph inputs and outputs keep their types.
 // Convolution weights stay as they are, since kernels pack them. DecodeBoxes reads `type` and writes f32.
-// With `computes`, only nodes that it says yes to; and convolutions that the decode alone reads stay f32, so
-// that logits are exact where the rest of the network is not.
+// With `computes`, only nodes that it says yes to, each in one type throughout; and convolutions that the
+// decode alone reads stay f32, so that logits are exact where the rest of the network is not.
 using ComputesIn = std::function<bool(const Graph& graph, const Node& node)>;
 Result<> lower_precision(Graph& graph, DType type, const PassContext& context,
                          const ComputesIn& computes = {});
