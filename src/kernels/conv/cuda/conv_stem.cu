@@ -20,6 +20,7 @@ struct Params {
 constexpr int kTileW = 64, kTileH = 4, kWarps = 8;
 constexpr int kRows = (kTileH - 1) * SH + (KH - 1) * DH + 1, kColumns = (kTileW - 1) * SW + (KW - 1) * DW + 1;
 constexpr bool kHold = KS * NT <= 24;  // the weights stay in registers
+constexpr int kAtOnce = 5;             // pixels a thread asks for at once
 
 extern "C" __global__ void __launch_bounds__(kWarps * 32, 2) conv_stem(const __grid_constant__ Params p) {
   __shared__ __align__(16) uint2 patch[kRows * kColumns];
@@ -41,16 +42,28 @@ extern "C" __global__ void __launch_bounds__(kWarps * 32, 2) conv_stem(const __g
 
   const int y0 = tile_y * kTileH * SH - p.pad_top, x0 = tile_x * kTileW * SW - p.pad_left;
   const INPUT* picture = p.in + image * p.in_image;
-  for (int i = tid; i < kRows * kColumns; i += kWarps * 32) {
-    const int r = i / kColumns, y = y0 + r, x = x0 + i - r * kColumns;
-    float v[4] = {0.f, 0.f, 0.f, 0.f};
-    if (y >= 0 && y < p.in_h && x >= 0 && x < p.in_w) {
+  const i64 plane = (i64)p.in_h * p.in_w;
+#pragma unroll 1
+  for (int first_pixel = 0; first_pixel < kRows * kColumns; first_pixel += kWarps * 32 * kAtOnce) {
+    INPUT v[kAtOnce][CIN];  // many loads under way before the first is used
+#pragma unroll
+    for (int j = 0; j < kAtOnce; j++) {
+      const int i = first_pixel + j * (kWarps * 32) + tid, r = i / kColumns, y = y0 + r, x = x0 + i - r * kColumns;
+      const bool inside = i < kRows * kColumns && y >= 0 && y < p.in_h && x >= 0 && x < p.in_w;
       const i64 pixel = (i64)y * p.in_w + x;
 #pragma unroll
       for (int c = 0; c < CIN; c++)
-        v[c] = to_float(PLAIN ? picture[(i64)c * p.in_h * p.in_w + pixel] : picture[pixel * p.in_pixel + c]);
+        v[j][c] = inside ? (PLAIN ? picture[c * plane + pixel] : picture[pixel * p.in_pixel + c]) : INPUT{};
     }
-    patch[i] = make_uint2(pack_pair(v[0], v[1]), pack_pair(v[2], v[3]));
+#pragma unroll
+    for (int j = 0; j < kAtOnce; j++) {
+      const int i = first_pixel + j * (kWarps * 32) + tid;
+      if (i >= kRows * kColumns) break;
+      float f[4] = {0.f, 0.f, 0.f, 0.f};
+#pragma unroll
+      for (int c = 0; c < CIN; c++) f[c] = to_float(v[j][c]);
+      patch[i] = make_uint2(pack_pair(f[0], f[1]), pack_pair(f[2], f[3]));
+    }
   }
   __syncthreads();
 

@@ -81,3 +81,13 @@ __device__ __forceinline__ void store_channels(void* out, int pixel, int stride,
 #endif
 #endif
 }
+
+// x / d for 0 <= x < 2^31 and a d known at launch.
+struct Divisor {
+  u32 multiplier, shift;
+};
+__device__ __forceinline__ int divide(int x, Divisor d) {
+  return d.multiplier ? (int)(__umulhi((u32)x, d.multiplier) >> d.shift) : x;
+}
+
+__device__ __forceinline__ u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }

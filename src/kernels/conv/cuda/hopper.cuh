@@ -6,15 +6,6 @@ struct alignas(64) TensorMap {
   u8 bytes[128];
 };
 
-// x / d for 0 <= x < 2^31 and a d known at launch.
-struct Divisor {
-  u32 multiplier, shift;
-};
-DEVICE int divide(int x, Divisor d) {
-  return d.multiplier ? (int)(__umulhi((u32)x, d.multiplier) >> d.shift) : x;
-}
-
-DEVICE u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
 DEVICE bool elect_one() {
   u32 p;
   asm volatile("{.reg .pred P; elect.sync _|P, 0xffffffff; selp.b32 %0, 1, 0, P;}" : "=r"(p));
