@@ -1,5 +1,6 @@
 #include "kernels/cuda/resources.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ struct Symbol {
 };
 constexpr size_t kSectionTableAt = 0x28, kSectionCountAt = 0x3c, kNamesAt = 0x3e;
 constexpr uint32_t kNoBits = 8;
+constexpr std::string_view kShared = ".nv.shared.";
 // Formats and attributes of .nv.info.
 constexpr uint8_t kSizedValue = 4, kFrameSize = 0x11, kRegisterCount = 0x2f;
 
@@ -77,11 +79,10 @@ Result<KernelResources> kernel_resources(std::span<const std::byte> cubin, std::
   const SectionHeader *symbols = find(".symtab"), *info = find(".nv.info");
   if (!symbols || !info || symbols->link >= sections.size())
     return error(StatusCode::invalid_argument, "a cubin has no symbols or no .nv.info");
-  std::optional<uint32_t> wanted;
-  for (uint64_t i = 0; i < symbols->size / sizeof(Symbol); ++i)
-    if (const auto symbol = elf.read<Symbol>(symbols->offset + i * sizeof(Symbol)))
-      if (elf.text(sections[symbols->link].offset + symbol->name) == entry) wanted = static_cast<uint32_t>(i);
-  if (!wanted) return error(StatusCode::invalid_argument, "a cubin has no kernel " + std::string(entry));
+  const auto name_of = [&](uint32_t index) {
+    const auto symbol = elf.read<Symbol>(symbols->offset + uint64_t{index} * sizeof(Symbol));
+    return symbol ? elf.text(sections[symbols->link].offset + symbol->name) : std::string_view();
+  };
 
   KernelResources resources;
   for (uint64_t at = info->offset; at + 4 <= info->offset + info->size;) {
@@ -92,13 +93,18 @@ Result<KernelResources> kernel_resources(std::span<const std::byte> cubin, std::
     if (*format != kSizedValue) continue;  // the value stood in the size's place
     const auto symbol = elf.read<uint32_t>(at), value = elf.read<uint32_t>(at + 4);
     at += *size;
-    if (*size < 8 || !symbol || !value || *symbol != *wanted) continue;
-    if (*attribute == kRegisterCount) resources.registers = *value;
-    if (*attribute == kFrameSize) resources.stack_bytes = *value;
+    if (*size < 8 || !symbol || !value || (!entry.empty() && name_of(*symbol) != entry)) continue;
+    if (*attribute == kRegisterCount) resources.registers = std::max(resources.registers, *value);
+    if (*attribute == kFrameSize) resources.stack_bytes = std::max(resources.stack_bytes, *value);
   }
-  if (const SectionHeader* shared = find(".nv.shared." + std::string(entry));
-      shared && shared->type == kNoBits)
-    resources.static_shared_bytes = shared->size;
+  if (resources.registers == 0)
+    return error(StatusCode::invalid_argument, "a cubin has no kernel " + std::string(entry));
+  for (const SectionHeader& section : sections) {
+    const std::string_view name = elf.text(sections[names].offset + section.name);
+    const bool mine = name.starts_with(kShared) && (entry.empty() || name.substr(kShared.size()) == entry);
+    if (mine && section.type == kNoBits)
+      resources.static_shared_bytes = std::max(resources.static_shared_bytes, section.size);
+  }
   return resources;
 }
 

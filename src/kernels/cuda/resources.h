@@ -16,8 +16,9 @@ struct KernelResources {
   uint64_t static_shared_bytes = 0;  // a block
 };
 
-// `cubin` is an ELF file as NVRTC makes it; `entry` the kernel's name. The attributes (.nv.info) are those
-// that `cuobjdump -elf` prints: EIATTR_REGCOUNT, EIATTR_FRAME_SIZE.
+// `cubin` is an ELF file as NVRTC makes it; `entry` the kernel's name, empty: the most that any of its
+// kernels takes. The attributes (.nv.info) are those that `cuobjdump -elf` prints: EIATTR_REGCOUNT,
+// EIATTR_FRAME_SIZE.
 Result<KernelResources> kernel_resources(std::span<const std::byte> cubin, std::string_view entry);
 
 }  // namespace hone
