@@ -24,8 +24,8 @@ TEST(LowerPrecision, everything_up_to_the_last_convolution_becomes_f16_and_the_r
   const ValueId a = add_conv(g, "a", g.inputs[0], 8);
   const ValueId b = g.add("relu", unary(UnaryKind::relu), {a});
   const ValueId c = add_conv(g, "c", b, 8, 8);
-  const ValueId d =
-      g.add("scale", Binary{BinaryKind::mul}, {c, g.add_constant("k", Constant::floats({1}, std::vector<float>{32}))});
+  const ValueId d = g.add("scale", Binary{BinaryKind::mul},
+                          {c, g.add_constant("k", Constant::floats({1}, std::vector<float>{32}))});
   g.outputs = {d};
   bind(g);
   lower(g);
@@ -59,6 +59,24 @@ TEST(LowerPrecision, box_decode_reads_f16_and_gives_f32) {
   bind(g);
   lower(g);
   EXPECT_THAT(texts(g), ElementsAre("Conv f16", "Conv f16", "DecodeBoxes f32"));
+}
+
+TEST(JoinConvolutions, convolutions_of_one_value_become_one_and_a_split) {
+  Graph g = picture_graph();
+  const ValueId a = add_conv(g, "a", g.inputs[0], 8), b = add_conv(g, "b", g.inputs[0], 16),
+                odd = add_conv(g, "odd", g.inputs[0], 12), c = add_conv(g, "c", a, 8, 8);
+  g.outputs = {b, odd, c};
+  bind(g);
+  ASSERT_TRUE(join_convolutions(g));
+  ASSERT_TRUE(verify(g)) << print(g);
+  EXPECT_THAT(texts(g), ElementsAre("Conv f32", "Split f32", "Conv f32", "Conv f32"));
+  EXPECT_EQ(g.desc(g.nodes[0].outputs[0]).shape, (Shape{1, 24, 8, 8}));
+  const auto weights = g.value(g.nodes[0].inputs[1]).constant->to_floats();
+  const auto first = random_floats({8, 3, 3, 3}, 1)->to_floats();
+  ASSERT_TRUE(weights && first);
+  EXPECT_EQ(weights->size(), 24u * 27);
+  EXPECT_TRUE(std::equal(first->begin(), first->end(), weights->begin()));
+  EXPECT_FALSE(join_convolutions(g));
 }
 
 TEST(LowerPrecision, to_f32_changes_nothing) {

@@ -39,7 +39,7 @@ bool reads_a_picture(const Graph& graph, const Node& node) {
 
 Result<> lower_for(Graph& bound, Device& device, DType type, size_t thread_count,
                    const PassContext& context) {
-  if (device.kind() == DeviceKind::cuda) return lower_precision(bound, type, context);
+  if (device.kind() == DeviceKind::cuda) return run_gpu_passes(bound, type, context);
   KernelRows rows(&device);
   std::unordered_map<uint64_t, bool> known;  // kernels are asked once for nodes that are alike
   return lower_precision(bound, type, context, [&](const Graph& graph, const Node& node) {
