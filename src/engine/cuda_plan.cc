@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_map>
 
 #include "device/cuda/driver.h"
 
@@ -44,6 +45,7 @@ Result<std::unique_ptr<CudaPlan>> CudaPlan::make(std::shared_ptr<const Plan> pla
   HONE_TRY(open_ports(made->plan_->inputs, made->inputs_));
   HONE_TRY(open_ports(made->plan_->outputs, made->outputs_));
   HONE_TRY(made->load_weights(engine, threads));
+  HONE_TRY(made->compile_programs(threads));
   HONE_TRY(made->prepare_steps(threads.thread_count()));
   return made;
 }
@@ -75,6 +77,27 @@ Result<> CudaPlan::load_weights(EngineData& engine, ThreadPool& threads) {
   HONE_ASSIGN(packs_, engine.device_packs.get(*device_, wanted));
   constants_.assign(packs_.begin() + static_cast<ptrdiff_t>(plan_->packed.size()), packs_.end());
   packs_.resize(plan_->packed.size());
+  return {};
+}
+
+// What the engine brought no machine code for is compiled, on all threads.
+Result<> CudaPlan::compile_programs(ThreadPool& threads) {
+  std::unordered_map<uint64_t, cuda::Program> programs;
+  for (size_t s = 0; s < plan_->steps.size(); ++s) {
+    HONE_ASSIGN(auto wanted, plan_->steps[s].kernel->programs(
+                                 problem_of(*plan_, s, threads.thread_count(), device_.get())));
+    for (cuda::Program& program : wanted) {
+      const uint64_t key = program.key();
+      if (!device_->knows(key)) programs.emplace(key, std::move(program));
+    }
+  }
+  std::vector<const cuda::Program*> list;
+  for (const auto& [key, program] : programs) list.push_back(&program);
+  std::vector<Result<>> done(list.size());
+  threads.run(list.size(), [&](size_t i) {
+    if (const auto made = device_->binary(*list[i]); !made) done[i] = std::unexpected(made.error());
+  });
+  for (Result<>& result : done) HONE_TRY(std::move(result));
   return {};
 }
 

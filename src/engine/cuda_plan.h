@@ -53,6 +53,7 @@ class CudaPlan final : public ReadyPlan {
   CudaPlan(std::shared_ptr<const Plan> plan, std::shared_ptr<CudaDevice> device)
       : plan_(std::move(plan)), device_(std::move(device)) {}
   Result<> load_weights(EngineData& engine, ThreadPool& threads);
+  Result<> compile_programs(ThreadPool& threads);
   Result<> prepare_steps(size_t thread_count);
   void add_arg(const Operand& operand, const TensorDesc& desc);
   Result<> own_address(Port& port);

@@ -60,17 +60,23 @@ struct ExecutionContext::State {
     compute = compute_of(tuning);
     if (!on_gpu) return;
     auto& gpu = static_cast<CudaDevice&>(*device);
-    for (const ProgramBinary& binary : data().binaries)
-      if (binary.target == gpu.target() && cuda::least_driver(binary.nvrtc_version) <= gpu.driver().version)
+    for (const ProgramBinary& binary : data().binaries) {
+      if (binary.target != gpu.target()) continue;
+      if (const int least = cuda::least_driver(binary.nvrtc_version); least > gpu.driver().version)
+        lack =
+            fmt::format("the engine's machine code needs a driver of CUDA {} or newer, this one supports {}",
+                        cuda::version_text(least), cuda::version_text(gpu.driver().version));
+      else
         gpu.add_binary(binary.key,
                        {.owner = engine, .code = binary.code, .nvrtc_version = binary.nvrtc_version});
+    }
   }
 
   int lanes() const { return device->kind() == DeviceKind::cuda ? kGpuLanes : 1; }
 
   // An engine never refuses a machine: what a GPU cannot do here, the CPU does.
   Result<> fall_back(const Status& why) {
-    log_warning(fmt::format("{}: {}; running on the CPU", options.device, why.message));
+    log_warning(fmt::format("{}: {}; running on the CPU", device->name(), lack.empty() ? why.message : lack));
     current = nullptr;
     profiled = nullptr;
     plans.clear();
@@ -170,6 +176,7 @@ struct ExecutionContext::State {
   std::shared_ptr<Device> device;
   ThreadPool threads;
   std::string fingerprint;
+  std::string lack;  // what keeps the engine's machine code from running here; empty: nothing
   DType compute = DType::f32;
   Evaluator evaluate;
   InputShapes shapes;

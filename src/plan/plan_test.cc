@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "passes/passes.h"
 #include "plan/test_graphs.h"
 
 namespace hone {
@@ -250,6 +251,28 @@ TEST(Specialise, a_tuned_choice_is_taken_where_it_is_legal) {
   const auto plan = specialise(b.graph, {}, *device, &reference, testing_plan::evaluator(), {});
   ASSERT_TRUE(plan);
   EXPECT_TRUE(plan->steps[0].kernel->is_reference());
+}
+
+TEST(Plan, joined_convolutions_compute_what_they_did_apart_and_their_split_costs_nothing) {
+  Builder b(5);
+  const ValueId x = b.input("x", {2, 16, 9, 7});
+  const ValueId y = b.conv(x, 16, 24, 1);
+  b.graph.outputs = {b.conv(b.conv(y, 24, 8, 3), 8, 8, 3), b.conv(b.conv(y, 24, 16, 3), 16, 8, 1),
+                     b.conv(y, 24, 16, 1)};
+  const auto apart = b.bind();
+  ASSERT_TRUE(apart) << apart.error().message;
+  Graph joined = *apart;
+  ASSERT_TRUE(join_convolutions(joined));
+  ASSERT_TRUE(verify(joined));
+  EXPECT_EQ(joined.nodes.size(), apart->nodes.size());  // two convolutions less one, and the Split
+  const Tensors inputs = testing_plan::random_inputs(*apart, 2);
+  const auto wanted = testing_plan::run_by_reference(*apart, inputs);
+  const auto plan = plan_bound(joined, testing_plan::reference_choices(joined), {});
+  ASSERT_TRUE(wanted && plan);
+  EXPECT_EQ(copies(*plan) + steps_of(*plan, "Split"), 0u) << print(*plan);
+  const auto got = testing_plan::run_plan(*plan, inputs, 1);
+  ASSERT_TRUE(got) << got.error().message;
+  expect_near(*got, *wanted, 1e-5f, "joined");
 }
 
 }  // namespace

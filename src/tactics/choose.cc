@@ -128,7 +128,9 @@ void mark_wanted(Tuning& tuning, const LayoutLabelling& labelling) {
   if (level <= 0) return;
   // A GPU's kernels come in many more variants, and timing one takes a millisecond.
   const bool on_gpu = tuning.device.kind() == DeviceKind::cuda;
-  const size_t most = level >= 4 ? (on_gpu ? 16 : SIZE_MAX) : static_cast<size_t>(on_gpu ? 2 * level : level);
+  const size_t most = !on_gpu      ? (level >= 4 ? SIZE_MAX : static_cast<size_t>(level))
+                      : level >= 4 ? 24
+                                   : static_cast<size_t>(4 * level);
   std::vector<std::vector<size_t>> ends = {labelling.solve_from_cheapest()};
   for (const Layout layout : {Layout::plain, Layout::nhwc, Layout::nchw8c, Layout::nchw16c})
     ends.push_back(labelling.solve_from(layout));

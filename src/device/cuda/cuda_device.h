@@ -85,6 +85,8 @@ class CudaDevice final : public Device {
 
   // Machine code of a program: what an engine brought, or compile(). Needs no card.
   Result<cuda::Binary> binary(const cuda::Program& program);
+  // binary() need not compile this one.
+  bool knows(uint64_t program_key);
   // Programs that binary() had to ask compile() for.
   size_t compiled() const { return compiled_; }
   // Code for this device's target that need not be compiled.

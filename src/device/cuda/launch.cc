@@ -3,6 +3,7 @@
 
 #include "device/cuda/cuda_device.h"
 #include "device/cuda/device_shared.h"
+#include "device/cuda/nvrtc.h"
 
 namespace hone {
 
@@ -59,6 +60,11 @@ void CudaDevice::add_binary(uint64_t program_key, cuda::Binary binary) {
   binaries_.emplace(program_key, std::move(binary));
 }
 
+bool CudaDevice::knows(uint64_t program_key) {
+  const std::scoped_lock lock(mutex_);
+  return binaries_.contains(program_key);
+}
+
 Result<cuda::Binary> CudaDevice::binary(const cuda::Program& program) {
   const uint64_t key = program.key();
   {
@@ -67,6 +73,13 @@ Result<cuda::Binary> CudaDevice::binary(const cuda::Program& program) {
   }
   ++compiled_;
   HONE_ASSIGN(cuda::Binary made, cuda::compile(program, target_));
+  if (const int least = cuda::least_driver(made.nvrtc_version); has_card() && least > driver().version)
+    return error(
+        StatusCode::unsupported,
+        fmt::format("what NVRTC {} makes needs a driver of CUDA {} or newer, this one supports {}: update "
+                    "it, or install NVRTC 12 (pip install nvidia-cuda-nvrtc-cu12)",
+                    cuda::version_text(made.nvrtc_version), cuda::version_text(least),
+                    cuda::version_text(driver().version)));
   const std::scoped_lock lock(mutex_);
   return binaries_.emplace(key, std::move(made)).first->second;
 }
@@ -151,11 +164,12 @@ void CudaDevice::hold_next_launch() { hold_next = true; }
 Result<cuda::TensorMap> CudaDevice::encode_tensor_map(const void* address, const TensorMapShape& shape) {
   cuda::TensorMap map;
   const cuda::Current current(driver(), context());
-  Result<> done = driver().check(driver().tensor_map_encode(
-                              &map, tensor_map_type(shape.type), shape.rank, const_cast<void*>(address),
-                              shape.extents, shape.strides_bytes, shape.box, shape.element_strides, 0,
-                              power_index(shape.swizzle_bytes, 32), power_index(shape.promote_bytes, 64), 0),
-                          "cuTensorMapEncodeTiled");
+  Result<> done =
+      driver().check(driver().tensor_map_encode(
+                         &map, tensor_map_type(shape.type), shape.rank, const_cast<void*>(address),
+                         shape.extents, shape.strides_bytes, shape.box, shape.element_strides, 0,
+                         power_index(shape.swizzle_bytes, 32), power_index(shape.promote_bytes, 64), 0),
+                     "cuTensorMapEncodeTiled");
   if (!done) {
     if (!launch_error) launch_error = done.error();
     return std::unexpected(done.error());
