@@ -255,7 +255,7 @@ TEST(Specialise, a_tuned_choice_is_taken_where_it_is_legal) {
 
 TEST(Plan, joined_convolutions_compute_what_they_did_apart_and_their_split_costs_nothing) {
   Builder b(5);
-  const ValueId x = b.input("x", {2, 16, 9, 7});
+  const ValueId x = b.input("x", {1, 16, 9, 7});
   const ValueId y = b.conv(x, 16, 24, 1);
   b.graph.outputs = {b.conv(b.conv(y, 24, 8, 3), 8, 8, 3), b.conv(b.conv(y, 24, 16, 3), 16, 8, 1),
                      b.conv(y, 24, 16, 1)};
