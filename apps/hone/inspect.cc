@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "build/model.h"
 #include "build/open_model.h"
+#include "device/cuda/cuda_device.h"
 #include "engine/engine_data.h"
 #include "engine/shape_range.h"
 #include "hone/arguments.h"
@@ -19,7 +20,7 @@ namespace hone {
 namespace {
 
 struct InspectArguments {
-  std::string model, imgsz, json, dump;
+  std::string model, imgsz, json, dump, device = "auto";
   std::vector<std::string> shapes;
   int64_t batch = 1;
   size_t threads = 0;
@@ -72,6 +73,13 @@ void print_header(const std::string& model, const EngineData& data) {
     for (const auto& [name, r] : profile)
       fmt::print("  profile {}: min {}, opt {}, max {}\n", name, shape_text(r.min), shape_text(r.opt),
                  shape_text(r.max));
+  for (const DeviceTuning& tuning : data.tunings)
+    fmt::print("  built for {} in {}\n", tuning.fingerprint, tuning.precision);
+  std::map<std::string, std::pair<size_t, size_t>> code;  // by target: programs, bytes
+  for (const ProgramBinary& binary : data.binaries)
+    ++code[binary.target].first, code[binary.target].second += binary.code.size();
+  for (const auto& [target, sum] : code)
+    fmt::print("  machine code for {}: {} kernels, {}\n", target, sum.first, size_text(sum.second));
   for (const char* key : {"description", "task", "names", "stride", "imgsz", "version"})
     if (const auto found = data.source.metadata.find(key); found != data.source.metadata.end()) {
       const std::string& text = found->second;
@@ -95,6 +103,19 @@ void print_steps(const Plan& plan, const Choices* choices, bool reasons) {
       else if (c.kernel != found->second.kernel)
         fmt::print("      or {}: {:.3f} ms\n", c.kernel, c.ms);
   }
+}
+
+// The device asked for; "auto" is the first that the engine was built for. A chip that is not here serves as
+// well.
+Result<std::shared_ptr<Device>> device_to_inspect(const EngineData& d, const InspectArguments& a) {
+  std::string name = a.device;
+  for (const auto& tuning : d.tunings)
+    if (name == "auto" && tuning.fingerprint.starts_with("cuda/sm_"))
+      name = tuning.fingerprint.substr(5, tuning.fingerprint.find('/', 5) - 5);
+  if (name == "auto") name = "cpu";
+  if (!name.starts_with("sm_")) return open_device(name, a.threads);
+  HONE_ASSIGN(auto chip, make_cuda_target(std::atoi(name.c_str() + 3)));
+  return std::shared_ptr<Device>(std::move(chip));
 }
 
 Result<> inspect_model(const InspectArguments& a) {
@@ -127,12 +148,15 @@ Result<> inspect_model(const InspectArguments& a) {
               shapes_to_inspect(a, d.inputs, kind == ModelKind::engine ? d.profiles : std::vector<Profile>{},
                                 d.source));
 
-  HONE_ASSIGN(const auto device, open_device("cpu", a.threads));
+  HONE_ASSIGN(const auto device, device_to_inspect(d, a));
   const Choices* known = nearest_choices(d, device->fingerprint(), shapes);
   const DType compute = compute_of(tuning_for(d, device->fingerprint()));
   const size_t threads = a.threads > 0 ? a.threads : ThreadPool(0).thread_count();
   HONE_ASSIGN(const Plan plan, specialise(d.portable, shapes, *device, known, reference_evaluator(),
-                                          {.thread_count = threads, .compute = compute}));
+                                          {.thread_count = threads,
+                                           .device = device.get(),
+                                           .compute = compute,
+                                           .lanes = device->kind() == DeviceKind::cuda ? kGpuLanes : 1}));
   Graph bound = d.portable;
   HONE_TRY(bind_shapes(bound, shapes, reference_evaluator()));
   HONE_TRY(run_passes(bound, PassStage::bound, {reference_evaluator(), {}}));
@@ -142,7 +166,9 @@ Result<> inspect_model(const InspectArguments& a) {
   std::string at;
   for (const auto& [name, shape] : shapes) at += (at.empty() ? "" : ", ") + name + ":" + shape_text(shape);
   fmt::print("\nat {} on {} ({})\n", at.empty() ? "its fixed shapes" : at, device->fingerprint(),
-             known ? "tuned here" : "not tuned on this device: the cost model's choices");
+             known == nullptr ? "not tuned for this device: the cost model's choices"
+             : known->timed   ? "tuned"
+                              : "the cost model's choices");
   fmt::print("  {} nodes as imported, {} after optimization, {} steps\n", d.source.nodes.size(),
              bound.nodes.size(), plan.steps.size());
   fmt::print("  {:.2f} GFLOP, weights {} (f32), activations {} in an arena of {}, planned in {:.1f} ms\n",
@@ -177,6 +203,8 @@ void add_inspect(CLI::App& app, CommandLine& line) {
   c->add_option("--shape", a->shapes, "NAME:1x3x640x640");
   c->add_option("--imgsz", a->imgsz, "Picture size: 640 or 736x1280");
   c->add_option("--batch", a->batch, "Batch")->check(CLI::Range(1, 4096));
+  c->add_option("--device", a->device,
+                "cpu, cuda:0 or a chip such as sm_86 (default: what the engine was built for)");
   c->add_option("--threads", a->threads, "CPU threads (default: every core)");
   c->add_flag("--reasons", a->reasons, "Kernels that were not taken, and why");
   c->add_option("--dump", a->dump, "Print the graph after a stage: import, a pass's name, bound, plan");
