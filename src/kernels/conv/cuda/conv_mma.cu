@@ -1,29 +1,29 @@
-// Convolution for sm_80 and newer: 16-bit NHWC in, f32 sums, implicit GEMM of BM pixels by BN channels.
+// Convolution for sm_80 and newer: 16-bit or f32 NHWC in, f32 sums, implicit GEMM of BM pixels by BN channels.
 //
-// A block's input with its halo lies in shared memory once for a chunk of 16 * NK channels, one row of PITCH bytes a
+// A block's input with its halo lies in shared memory once for a chunk of NK steps of 32 bytes of channels, one row of PITCH bytes a
 // pixel, 16-byte pieces swizzled by the pixel's number; since ldmatrix takes an address for each row, a filter tap is the
 // same tile read elsewhere, and tile pixels may lie anywhere. Weights pass by, TPS taps at a time, through a ring of STAGES,
-// packed as the fragments of m16n8k16: a lane's 16 bytes serve two products. Output channels are permuted in the pack, so
+// packed as the fragments of m16n8: a lane's 16 bytes serve two products. Output channels are permuted in the pack, so
 // that a thread stores 8 consecutive ones. With WARPS_K = 2 two groups of warps take half of the channels each.
 //
 // With split > 1 blocks share the input channels of a tile: each leaves its sums in memory, the last to come adds them up
 // in order.
 //
 // Options: BM, BN, WARPS_M, WARPS_N, WARPS_K, NK, KH, KW, TPS, STAGES, BLOCKS (a multiprocessor, for registers), SPLIT,
-// RESIDUAL.
+// RESIDUAL, F32.
 // In front: types.cuh, activation.cuh, epilogue.cuh, mma.cuh.
 
 struct Params {
-  const u16* in;
-  const u8* weights;  // [tile of channels][16 channels][tap][16 outputs][lane][16 bytes]
+  const u8* in;
+  const u8* weights;  // [tile of channels][step][tap][16 outputs][lane][16 bytes]
   const float* bias;
-  const u16* residual;
+  const void* residual;
   void* out;
   float4* sums;   // with SPLIT: [tile][part][fragment][thread]
   u32* arrivals;  // with SPLIT: one a tile, zero before and after
   int in_stride, residual_stride, out_stride;  // elements from pixel to pixel
   int batch, in_h, in_w, out_h, out_w, in_channels, out_channels;
-  int steps, chunks, chunks_per_part, parts;  // of 16 channels, of 16 * NK, for one block
+  int steps, chunks, chunks_per_part, parts;  // of 32 bytes of channels, of NK steps, for one block
   int stride_h, stride_w, load_stride_h, load_stride_w;  // in the halo; in the input
   int pad_top, pad_left, dilation_h, dilation_w;
   int arrangement;  // 0: rectangles of 2^tile_w_log2 columns, 1: pixels in order, 2: the same of a single row
@@ -32,6 +32,12 @@ struct Params {
   float alpha, beta;
 };
 
+#ifdef F32
+constexpr int kElement = 4;
+#else
+constexpr int kElement = 2;
+#endif
+constexpr int kStepChannels = 32 / kElement, kPieceChannels = 16 / kElement;
 constexpr int kTaps = KH * KW, kGroupWarps = WARPS_M * WARPS_N, kThreads = kGroupWarps * WARPS_K * 32;
 constexpr int WM = BM / WARPS_M, WN = BN / WARPS_N, MT = WM / 16, NP = WN / 16;  // m16 tiles, pairs of n8 tiles
 constexpr int PITCH = NK > 4 ? 256 : NK > 2 ? 128 : NK * 32, kPieces = PITCH / 16, kLoaded = NK * 2;
@@ -93,7 +99,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, BLOCKS) conv_mma(const __
   release_successors();
 
   const int in_y = tile.y * p.load_stride_h - p.pad_top, in_x = tile.x * p.load_stride_w - p.pad_left;
-  const u16* corner = p.in + ((i64)(tile.image * p.in_h + in_y) * p.in_w + in_x) * p.in_stride;
+  const u8* corner = p.in + ((i64)(tile.image * p.in_h + in_y) * p.in_w + in_x) * p.in_stride * kElement;
   {
     // Without neighbours only what the stride meets is loaded.
     const int hop_y = kTaps == 1 ? p.load_stride_h : 1, hop_x = kTaps == 1 ? p.load_stride_w : 1;
@@ -138,9 +144,9 @@ extern "C" __global__ void __launch_bounds__(kThreads, BLOCKS) conv_mma(const __
     const u32 to = input + slot * input_bytes;
     for (int e = part * share + tid; e < end; e += kThreads) {
       const int pixel = e / kLoaded, piece = e - pixel * kLoaded;
-      const int offset = offsets[pixel], channel = chunk * (NK * 16) + piece * 8;
+      const int offset = offsets[pixel], channel = chunk * (NK * kStepChannels) + piece * kPieceChannels;
       const bool valid = offset >= 0 && channel < p.in_channels;
-      copy_16(to + pixel * PITCH + ((piece ^ swizzle(p, pixel)) << 4), valid ? corner + offset + channel : p.in, valid);
+      copy_16(to + pixel * PITCH + ((piece ^ swizzle(p, pixel)) << 4), valid ? corner + ((i64)offset + channel) * kElement : p.in, valid);
     }
   };
 
@@ -317,15 +323,17 @@ extern "C" __global__ void __launch_bounds__(kThreads, BLOCKS) conv_mma(const __
       const int2 o = pixel_of(p, tile, warp_m * WM + i * 16 + (lane >> 2) + h * 8);
       if (o.x >= p.out_h || o.y >= p.out_w) continue;
       const int pixel = (tile.image * p.out_h + o.x) * p.out_w + o.y;
+#ifndef F32
       uint4 rest[RESIDUAL ? kGroups : 1];
       if constexpr (RESIDUAL) {
 #pragma unroll
         for (int g = 0; g < kGroups; g++) {
           const int count = g == kFull ? 4 : 8;
-          rest[g] = load_residual(p.residual, pixel, p.residual_stride, first + g * 32 + quad * count, count,
-                                  p.out_channels);
+          rest[g] = load_residual((const u16*)p.residual, pixel, p.residual_stride, first + g * 32 + quad * count,
+                                  count, p.out_channels);
         }
       }
+#endif
 #pragma unroll
       for (int g = 0; g < kGroups; g++) {
         const int count = g == kFull ? 4 : 8, channel = first + g * 32 + quad * count;
@@ -334,12 +342,19 @@ extern "C" __global__ void __launch_bounds__(kThreads, BLOCKS) conv_mma(const __
         for (int j = 0; j < count; j++)
           v[j] = finish(acc[i][g * 4 + j / 2][h * 2 + (j & 1)], bias[g][j], p.alpha, p.beta);
         if constexpr (RESIDUAL) {
+#ifdef F32
+          const float* rest = (const float*)p.residual + (i64)pixel * p.residual_stride + channel;
+#pragma unroll
+          for (int j = 0; j < count; j++)
+            if (channel + j < p.out_channels) v[j] += rest[j];
+#else
           const u32 w[4] = {rest[g].x, rest[g].y, rest[g].z, rest[g].w};
 #pragma unroll
           for (int j = 0; j < count / 2; j++) {
             v[2 * j] += low_of(w[j]);
             v[2 * j + 1] += high_of(w[j]);
           }
+#endif
         }
         store_channels(p.out, pixel, p.out_stride, channel, count, p.out_channels, v);
       }

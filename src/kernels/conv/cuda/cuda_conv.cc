@@ -114,6 +114,7 @@ std::vector<std::string> epilogue_options(const CudaConv& c) {
   std::vector<std::string> options = activation_options(c.activation, c.type);
   options.push_back(define("RESIDUAL", c.has_residual ? 1 : 0));
   if (c.type == DType::bf16) options.emplace_back("-DBF16");
+  if (c.type == DType::f32) options.emplace_back("-DF32");
   if (c.f32_out) options.emplace_back("-DF32_OUT");
   if (!whole_vectors(c.out_channels)) options.emplace_back("-DSCALAR");
   return options;

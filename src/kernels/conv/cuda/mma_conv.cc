@@ -28,7 +28,9 @@ struct Params {
   float alpha, beta;
 };
 
-int64_t steps_of(const CudaConv& c) { return (c.in_channels + 15) / 16; }
+int64_t steps_of(const CudaConv& c) {
+  return (c.in_channels + mma_step_channels(c) - 1) / mma_step_channels(c);
+}
 int64_t n_tiles(const MmaVariant& v, const CudaConv& c) { return (c.out_channels + v.n - 1) / v.n; }
 size_t weight_bytes(const MmaVariant& v, const CudaConv& c) {
   return static_cast<size_t>(n_tiles(v, c) * steps_of(c) * c.taps() * v.n) * 32;
@@ -119,31 +121,19 @@ class MmaConv final : public Kernel {
     return conv_packed_inputs(problem);
   }
 
-  // [tile of channels][16 inputs][tap][16 outputs][lane][2 products of 8 outputs][2 x 2 inputs], then the
-  // bias.
+  // [tile of channels][step][tap][16 outputs][lane][2 products of 8 outputs][2 registers], then the bias.
   Result<std::vector<std::byte>> pack(const Problem& problem) const override {
     CudaConv c;
     if (std::string why = read_cuda_conv(problem, c); !why.empty())
       return error(StatusCode::invalid_argument, why);
     HONE_ASSIGN(ConvWeights weights, read_weights(problem, c));
-    const int of_warp = variant_.n / variant_.warps_n;
     weights.bias.resize(static_cast<size_t>(n_tiles(variant_, c) * variant_.n));
     std::vector<std::byte> packed(weight_bytes(variant_, c) + weights.bias.size() * sizeof(float));
-    auto* target = reinterpret_cast<uint16_t*>(packed.data());
-    for (int64_t tile = 0; tile < n_tiles(variant_, c); ++tile)
-      for (int64_t step = 0; step < steps_of(c); ++step)
-        for (int64_t tap = 0; tap < c.taps(); ++tap)
-          for (int pair = 0; pair < variant_.n / 16; ++pair)
-            for (int lane = 0; lane < 32; ++lane)
-              for (int i = 0; i < 8; ++i, ++target) {
-                const int column = pair * 16 + i / 4 * 8 + lane / 4;
-                const int64_t m =
-                    tile * variant_.n + column / of_warp * of_warp + channel_at(column % of_warp, of_warp);
-                const int64_t k = step * 16 + lane % 4 * 2 + i % 4 / 2 * 8 + i % 2;
-                if (m >= c.out_channels || k >= c.in_channels) continue;
-                *target = to_half(
-                    c.type, weights.weight[static_cast<size_t>((m * c.in_channels + k) * c.taps() + tap)]);
-              }
+    if (c.type == DType::f32)
+      pack_weights(c, weights.weight, reinterpret_cast<float*>(packed.data()), [](float w) { return w; });
+    else
+      pack_weights(c, weights.weight, reinterpret_cast<uint16_t*>(packed.data()),
+                   [&](float w) { return to_half(c.type, w); });
     std::memcpy(packed.data() + weight_bytes(variant_, c), weights.bias.data(),
                 weights.bias.size() * sizeof(float));
     return packed;
@@ -167,6 +157,26 @@ class MmaConv final : public Kernel {
   }
 
  private:
+  // A register holds 4 bytes: two neighbouring 16-bit inputs or one f32.
+  template <class T, class Convert>
+  void pack_weights(const CudaConv& c, const std::vector<float>& weight, T* target, Convert convert) const {
+    const int of_warp = variant_.n / variant_.warps_n, of_register = 4 / static_cast<int>(sizeof(T));
+    for (int64_t tile = 0; tile < n_tiles(variant_, c); ++tile)
+      for (int64_t step = 0; step < steps_of(c); ++step)
+        for (int64_t tap = 0; tap < c.taps(); ++tap)
+          for (int pair = 0; pair < variant_.n / 16; ++pair)
+            for (int lane = 0; lane < 32; ++lane)
+              for (int i = 0; i < 4 * of_register; ++i, ++target) {
+                const int word = i / of_register, column = pair * 16 + word / 2 * 8 + lane / 4;
+                const int64_t m =
+                    tile * variant_.n + column / of_warp * of_warp + channel_at(column % of_warp, of_warp);
+                const int64_t k =
+                    step * mma_step_channels(c) + (lane % 4 + word % 2 * 4) * of_register + i % of_register;
+                if (m >= c.out_channels || k >= c.in_channels) continue;
+                *target = convert(weight[static_cast<size_t>((m * c.in_channels + k) * c.taps() + tap)]);
+              }
+  }
+
   std::string settle(const Problem& problem, CudaConv& conv, MmaPlan& plan) const {
     if (problem.device == nullptr || problem.device->gpu() == nullptr) return "needs a GPU";
     if (std::string why = read_cuda_conv(problem, conv); !why.empty()) return why;

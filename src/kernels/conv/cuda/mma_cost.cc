@@ -27,7 +27,8 @@ double mma_cost_us(const MmaVariant& v, const CudaConv& c, const GpuTraits& gpu,
   const double taps = static_cast<double>(c.taps()), chunks = p.chunks_per_part;
   const double steps = chunks * taps * p.steps / v.warps_k, stages = chunks * taps / p.taps_per_stage;
 
-  const double multiply = m16 * n8 * product_cycles(gpu.capability) * quarter;
+  const double products = c.type == DType::f32 ? 3 : 1;
+  const double multiply = m16 * n8 * product_cycles(gpu.capability) * quarter * products;
   const double operands = warps * kOperandPiece * (m16 + n8 / 2);
   const double compute = steps * (std::max(multiply, operands) + kBoth * std::min(multiply, operands));
   const double fill = (chunks * p.halo_pixels * p.steps + chunks * taps * p.steps * v.n) * 32.0 / kFillBytes;
@@ -44,8 +45,9 @@ double mma_cost_us(const MmaVariant& v, const CudaConv& c, const GpuTraits& gpu,
       std::max(alone + (at_once - 1) * share * kBesideOther + (rounds - 1) * std::max(alone, share * at_once),
                tiles * share + kLatency + epilogue);
   const double bytes =
-      2.0 * static_cast<double>(c.batch * (c.in_channels * c.in_area() +
-                                           c.out_channels * c.out_area() * (c.has_residual ? 2 : 1)));
+      (c.type == DType::f32 ? 4.0 : 2.0) *
+      static_cast<double>(
+          c.batch * (c.in_channels * c.in_area() + c.out_channels * c.out_area() * (c.has_residual ? 2 : 1)));
   return std::max(cycles / (gpu.clock_ghz * 1e3), bytes / (gpu.bytes_per_ns * 1e3 * kMemoryRate)) +
          kLaunchUs + (p.parts > 1 ? kExchangeUs + kExchangeUsPerPart * p.parts : 0);
 }

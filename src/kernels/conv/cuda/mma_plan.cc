@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kReservedPerBlock = 1024;  // shared memory that the driver takes for itself
 constexpr int kMostParts = 6;
+constexpr int kMostF32Sums = 48;       // of a thread: the parts of f32 factors need registers
 constexpr int64_t kOrderedWidth = 64;  // widest map whose pixels may go in order
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -56,13 +57,15 @@ bool fill(const MmaVariant& v, const CudaConv& c, const GpuTraits& gpu, MmaPlan&
                                           static_cast<size_t>(p.shared_bytes + 512 + kReservedPerBlock));
   const int by_registers = 65536 / (v.threads() * v.registers());
   p.blocks_per_multiprocessor = std::max(1, std::min(by_shared, by_registers));
-  p.chunks = static_cast<int>(ceil_div(ceil_div(c.in_channels, 16), p.steps));
+  p.chunks = static_cast<int>(ceil_div(ceil_div(c.in_channels, mma_step_channels(c)), p.steps));
   return true;
 }
 
 std::string check(const MmaVariant& v, const CudaConv& c, const GpuTraits& gpu) {
   if (gpu.capability < 80) return "needs sm_80";
-  if (c.type != DType::f16 && c.type != DType::bf16) return "is for f16 and bf16";
+  if (c.type != DType::f16 && c.type != DType::bf16 && c.type != DType::f32)
+    return "is for f32, f16 and bf16";
+  if (c.type == DType::f32 && v.accumulators() > kMostF32Sums) return "keeps too many sums for f32";
   if (c.plain_input) return "wants channels innermost";
   if (c.group != 1) return "takes no groups";
   if (!whole_vectors(c.in_channels))
@@ -116,7 +119,8 @@ std::vector<MmaPlan> mma_plans(const MmaVariant& v, const CudaConv& real, const 
   if (!reason.empty()) return {};
   const CudaConv c = flat_view(real);
   std::vector<MmaPlan> plans;
-  const auto channel_steps = static_cast<int>(ceil_div(c.in_channels, 16)), taps = static_cast<int>(c.taps());
+  const auto channel_steps = static_cast<int>(ceil_div(c.in_channels, mma_step_channels(c))),
+             taps = static_cast<int>(c.taps());
   const auto add_parts = [&](MmaPlan p) {
     for (int parts = 1; parts <= std::min(kMostParts, p.chunks); ++parts) {
       p.chunks_per_part = static_cast<int>(ceil_div(p.chunks, parts));

@@ -24,7 +24,7 @@ const std::vector<MmaVariant>& mma_variants();
 std::string mma_name(const MmaVariant& variant);
 
 struct MmaPlan {
-  int steps = 4, stages = 4, taps_per_stage = 1;  // 16-channel steps a chunk; weight stages in the ring
+  int steps = 4, stages = 4, taps_per_stage = 1;  // steps a chunk; weight stages in the ring
   int chunks = 1, chunks_per_part = 1, parts = 1;
   int arrangement = 0, tile_w_log2 = 3, tile_h = 8;  // as in conv_mma.cu
   int tiles_x = 1, tiles_per_image = 1, n_tiles = 1, tiles = 1, halo_w = 1, halo_pixels = 1;
@@ -36,6 +36,9 @@ struct MmaPlan {
                      : 0;
   }
 };
+
+// Input channels of a step: 32 bytes of them.
+inline int mma_step_channels(const CudaConv& conv) { return conv.type == DType::f32 ? 8 : 16; }
 
 // 1x1 convolutions see the whole batch as one row of pixels.
 CudaConv flat_view(CudaConv conv);
