@@ -189,6 +189,7 @@ TEST(Rows, EndWithTheReferenceForEveryOperatorButControlFlow) {
     ASSERT_FALSE(rows.empty()) << op_name(op);
     EXPECT_TRUE(rows.back()->is_reference()) << op_name(op);
     EXPECT_EQ(std::ranges::count_if(rows, &Kernel::is_reference), 1) << op_name(op);
+    EXPECT_FALSE(kernels_for(op_name(op), DeviceKind::cuda).empty()) << op_name(op) << " has no row for GPUs";
   }
 }
 
