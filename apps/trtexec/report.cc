@@ -99,7 +99,7 @@ void print_trace(const Measurement& m, size_t average_runs) {
   info("");
 }
 
-void print_summary(const Measurement& m, const Options& o) {
+void print_summary(const Measurement& m, const Options& o, const std::string& device) {
   const Statistics s = statistics(m.run_ms);
   const std::vector<double> none(m.run_ms.size(), 0.0);
   const std::string times = fields(m.run_ms, o.percentiles), nothing = fields(none, o.percentiles);
@@ -116,10 +116,11 @@ void print_summary(const Measurement& m, const Options& o) {
     warning("* GPU compute time is unstable, with coefficient of variance = " +
             float_text(100 * s.stddev / s.mean) + "%.");
   info("Explanations of the performance metrics are printed in the verbose logs.");
-  verbose(
-      "This engine ran on the CPU: \"GPU\" times are those of the CPU, inputs and outputs are used where "
-      "they lie, so "
-      "H2D and D2H are 0 and the enqueue time is the whole run.");
+  verbose(device == "cpu"
+              ? "This engine ran on the CPU: \"GPU\" times are those of the CPU, inputs and outputs "
+                "are used where they lie, so H2D and D2H are 0 and the enqueue time is the whole run."
+              : "This engine ran on " + device +
+                    ": every time is that of a whole run, copies from and to host memory included.");
   info("");
 }
 

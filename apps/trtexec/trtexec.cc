@@ -178,7 +178,7 @@ Result<> infer_and_report(const std::shared_ptr<const Engine>& engine, const Opt
   info(fmt::format("Timing trace has {} queries over {} s", m.run_ms.size(),
                    float_text(m.walltime_ms / 1000)));
   print_trace(m, o.average_runs);
-  print_summary(m, o);
+  print_summary(m, o, context->device());
   return {};
 }
 

@@ -22,8 +22,8 @@ struct DetectorOptions {
   float conf = 0.25f, iou = 0.7f;
   int max_det = 300;
   bool agnostic = false;
-  std::vector<int> classes;  // empty: all
-  std::string device = "cpu";
+  std::vector<int> classes;     // empty: all
+  std::string device = "auto";  // see ContextOptions
   size_t thread_count = 0;
 };
 

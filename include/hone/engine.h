@@ -60,7 +60,7 @@ class Engine {
 struct ContextOptions {
   // "cpu", "cuda:0", or "auto": a GPU where the engine was built for one. Where the GPU or what it needs is
   // missing, one line of the log says so and the CPU computes.
-  std::string device = "cpu";
+  std::string device = "auto";
   size_t thread_count = 0;     // 0: every core this process may use
   size_t plan_cache_size = 8;  // plans kept, least recently used dropped
 };
