@@ -6,23 +6,24 @@
 namespace hone {
 namespace {
 
-// Cycles and rates of an H200, fitted to 15,000 timings of YOLOv8m's layers at five shapes (every row, many
+// Cycles and rates of an H200, fitted to 18,000 timings of YOLOv8m's layers at five shapes (every row, many
 // plans).
-constexpr double kFillBytes = 52.0;       // what one multiprocessor's shared memory takes in a cycle
-constexpr double kInputLatency = 1060.0;  // from asking for an input stage to having it, in a busy chip
-constexpr double kWeightLatency = 960.0;  // the same for weights, which neighbours share
-constexpr double kLatency = 500.0;        // of the first stage
-constexpr double kBlockStart = 45.0;
-constexpr double kStageLeast = 216.0;  // a stage of few products takes as long as its waits
-constexpr double kStageExtra = 12.5;
-constexpr double kEpilogue = 985.0, kEpiloguePerSum = 9.4, kExchange = 2380.0;
-constexpr double kTileExtra = 25.0;
-constexpr double kOverlapFirst = 0.35, kOverlapLast = 0.56;
-constexpr double kLaunchUs = 0.59, kMemoryRate = 0.65;
+constexpr double kFillBytes = 52.3;       // what one multiprocessor's shared memory takes in a cycle
+constexpr double kFirstFillBytes = 62.0;  // the same for a block's first tile
+constexpr double kAhead = 0.79;           // of the weights that fit into the ring: there before the input is
+constexpr double kInputLatency = 1075.0;  // from asking for an input stage to having it, in a busy chip
+constexpr double kWeightLatency = 803.0;  // the same for weights, which neighbours share
+constexpr double kRingShare = 0.133;      // of the rings' waits that nothing hides
+constexpr double kLatency = 268.0;        // of the first stage
+constexpr double kStageLeast = 211.0;     // a stage of few products takes as long as its waits
+constexpr double kStageExtra = 12.0, kTileExtra = 11.0;
+constexpr double kEpilogue = 924.0, kEpiloguePerSum = 11.5, kExchange = 2750.0, kPersistentEpilogue = 0.74;
+constexpr double kOverlapFirst = 0.343, kBeside = 0.8, kBoth = 0.1;
+constexpr double kLaunchUs = 0.555, kBlockUs = 0.147, kMemoryRate = 0.68;
 
 // Cycles of one 64 x n x 16 product: the tensor cores' rate, or the reading of both operands from shared
 // memory.
-double product_cycles(int n) { return std::max(n / 2.0 * 1.04, 19.6 + n * 0.4); }
+double product_cycles(int n) { return std::max({n / 2.0 * 1.09, 19.8 + n * 0.4, 32.5}); }
 
 // Multiprocessors that clusters of this size reach: those of one cluster share a GPC, whose rest stays idle.
 double reachable(int multiprocessors, int cluster) {
@@ -57,11 +58,11 @@ double sm90_cost_us(const Sm90Variant& v, const CudaConv& c, const GpuTraits& gp
   if (p.streaming && (p.persistent || stages_b > p.ring_b))
     rings = std::max(rings, ring_cycles(stages_b, p.ring_b, 1, kWeightLatency));
   const double fill = (bytes_a + (p.streaming ? bytes_b : 0)) / kFillBytes;
-  const double steady = std::max({alone, fill, rings});
+  const double steady = std::max({alone, fill, rings}) + kRingShare * rings;
 
-  // Weights that fit into the ring are there before the input is.
-  const double ahead = std::min<double>(p.ring_b, stages_b) / stages_b * bytes_b;
-  const double first_fill = std::max((bytes_a + bytes_b - ahead) / kFillBytes, rings);
+  const double ahead = kAhead * std::min<double>(p.ring_b, stages_b) / stages_b * bytes_b;
+  const double first_fill =
+      std::max((bytes_a + bytes_b - ahead) / kFirstFillBytes, rings) + kRingShare * rings;
   const double first = kLatency + std::max(alone, first_fill + kOverlapFirst * alone) + epilogue;
 
   const double room = reachable(gpu.multiprocessors, v.split), blocks = p.blocks_per_multiprocessor;
@@ -69,17 +70,18 @@ double sm90_cost_us(const Sm90Variant& v, const CudaConv& c, const GpuTraits& gp
   if (p.persistent) {
     tiles = std::ceil(static_cast<double>(p.tiles) / p.grid) * std::ceil(p.grid / room);
     rounds = std::ceil(static_cast<double>(p.tiles) / p.grid / own_tiles);
-    chain = v.ping_pong ? std::max(steady, alone + epilogue) : steady + epilogue;
+    chain = v.ping_pong ? std::max(steady, alone + epilogue) : steady + kPersistentEpilogue * epilogue;
   } else {
     tiles = std::ceil(static_cast<double>(p.tiles) * v.split / room);
     rounds = std::ceil(tiles / blocks);
-    chain = steady + epilogue + kBlockStart;
+    chain = steady + epilogue;
   }
-  const double share = std::max(multiply + kTileExtra, fill), at_once = std::min(blocks * own_tiles, tiles);
-  const double cycles =
-      std::max({first + (rounds - 1) * chain, kLatency + tiles * share + epilogue * kOverlapLast,
-                first + (at_once - 1) * share * 0.8 + (rounds - 1) * share * at_once});
-  const double us = cycles / (gpu.clock_ghz * 1e3) + kLaunchUs;
+  const double share = std::max(multiply + kTileExtra, fill) + kBoth * std::min(multiply, fill);
+  const double at_once = std::min(blocks * own_tiles, tiles);
+  const double cycles = std::max({first + (rounds - 1) * chain, kLatency + tiles * share,
+                                  first + (at_once - 1) * share * kBeside + (rounds - 1) * share * at_once});
+  const double us = cycles / (gpu.clock_ghz * 1e3) + kLaunchUs +
+                    kBlockUs * std::min(static_cast<double>(p.grid) / gpu.multiprocessors, 2.0);
   const double bytes =
       2.0 * static_cast<double>(c.batch * (c.in_channels * c.in_area() +
                                            c.out_channels * c.out_area() * (c.has_residual ? 2 : 1)));
