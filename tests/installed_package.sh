@@ -6,7 +6,7 @@ build=$1 source=$2
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cmake --install "$build" --prefix "$scratch/prefix" >/dev/null
-cmake -S "$source/examples/detect" -B "$scratch/example" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$scratch/prefix" >/dev/null
+cmake -G Ninja -S "$source/examples/detect" -B "$scratch/example" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$scratch/prefix" >/dev/null
 cmake --build "$scratch/example"
 "$scratch/prefix/bin/hone" build "$source/assets/demo/street.pt" -o "$scratch/street.engine" --level 0 -q
 picture=$(ls "$source"/assets/demo/scenes/*.png | head -1)
