@@ -13,15 +13,19 @@
 namespace hone {
 
 // None, bool, int, float, str, list (tuples too), dict in order.
+struct PythonEntry;
 struct PythonValue {
   using List = std::vector<PythonValue>;
-  using Dict = std::vector<std::pair<PythonValue, PythonValue>>;
+  using Dict = std::vector<PythonEntry>;
   std::variant<std::monostate, bool, int64_t, double, std::string, List, Dict> value;
 
   template <class T>
   const T* get() const {
     return std::get_if<T>(&value);
   }
+};
+struct PythonEntry {
+  PythonValue first, second;
 };
 
 // Bounded depth and size; trailing text is an error.
