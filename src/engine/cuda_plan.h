@@ -27,11 +27,6 @@ class CudaPlan final : public ReadyPlan {
   size_t memory_bytes() const override { return memory_bytes_; }
 
  private:
-  struct ReadyStep {
-    std::unique_ptr<Runner> runner;
-    size_t first_input = 0, input_count = 0, first_output = 0, output_count = 0;  // into args_
-    size_t workspace_offset = 0;
-  };
   // An argument that lies in the arena or in one of the caller's tensors.
   struct Binding {
     Operand::Place place;

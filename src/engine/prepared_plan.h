@@ -30,11 +30,6 @@ class PreparedPlan final : public ReadyPlan {
   size_t memory_bytes() const override { return memory_bytes_; }
 
  private:
-  struct ReadyStep {
-    std::unique_ptr<Runner> runner;
-    size_t first_input = 0, input_count = 0, first_output = 0, output_count = 0;  // into args_
-    size_t workspace_offset = 0;
-  };
   // An argument whose address depends on the arena or on the caller's buffer.
   struct Binding {
     size_t arg = 0, index = 0, offset_bytes = 0;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 
 #include "base/thread_pool.h"
 #include "hone/status.h"
+#include "kernels/kernel.h"
 
 namespace hone {
 
@@ -22,6 +24,13 @@ class ReadyPlan {
                            std::byte* arena, void* stream) = 0;
   // What it holds besides the arena and the packed weights.
   virtual size_t memory_bytes() const = 0;
+
+ protected:
+  struct ReadyStep {
+    std::unique_ptr<Runner> runner;
+    size_t first_input = 0, input_count = 0, first_output = 0, output_count = 0;  // into the plan's arguments
+    size_t workspace_offset = 0;
+  };
 };
 
 }  // namespace hone

@@ -51,17 +51,12 @@ Result<std::unique_ptr<Runner>> CpuKernel::prepare(const Problem& problem, std::
 }
 
 Verdict yes_to(const Problem& problem, const VerdictTraits& traits) {
-  double bytes = 0;
-  for (const auto operands : {problem.inputs, problem.outputs})
-    for (const TensorDesc& desc : operands)
-      if (desc.has_shape)
-        bytes += static_cast<double>(layout_bytes(desc.type, desc.shape, desc.layout).value_or(0));
   Verdict verdict;
   verdict.legal = true;
   verdict.in_place = traits.in_place;
   verdict.image_stride = traits.image_stride;
   verdict.workspace_bytes = traits.workspace_bytes;
-  verdict.estimated_ms = 1e-4 + bytes / kBytesPerMs;
+  verdict.estimated_ms = 1e-4 + operand_bytes(problem) / kBytesPerMs;
   return verdict;
 }
 
@@ -73,29 +68,7 @@ std::span<const Layout> preferred_layouts() {
 
 std::vector<LayoutSignature> shared_layouts(std::span<const TensorDesc> inputs,
                                             std::span<const TensorDesc> outputs, int free_axis) {
-  const auto follows = [&](const TensorDesc& desc) {
-    if (!desc.has_shape || desc.shape.size() != 4 || outputs[0].shape.size() != 4) return false;
-    for (int i = 0; i < 4; ++i)
-      if (i != free_axis && desc.shape[static_cast<size_t>(i)] != outputs[0].shape[static_cast<size_t>(i)])
-        return false;
-    return true;
-  };
-  std::vector<LayoutSignature> signatures;
-  for (const Layout layout : preferred_layouts()) {
-    if (layout != Layout::plain && (outputs.empty() || outputs[0].shape.size() != 4)) continue;
-    LayoutSignature s;
-    for (const TensorDesc& desc : inputs) s.inputs.push_back(follows(desc) ? layout : Layout::plain);
-    for (const TensorDesc& desc : outputs) s.outputs.push_back(follows(desc) ? layout : Layout::plain);
-    signatures.push_back(std::move(s));
-  }
-  return signatures;
-}
-
-bool all_plain(const Problem& problem) {
-  for (const auto operands : {problem.inputs, problem.outputs})
-    for (const TensorDesc& desc : operands)
-      if (desc.layout != Layout::plain) return false;
-  return true;
+  return shared_layouts(preferred_layouts(), inputs, outputs, free_axis);
 }
 
 bool is_f32(const Problem& problem) {

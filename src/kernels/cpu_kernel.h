@@ -5,6 +5,7 @@
 
 #include "kernels/index_walk.h"
 #include "kernels/kernel.h"
+#include "kernels/operands.h"
 
 namespace hone {
 
@@ -44,11 +45,9 @@ Verdict yes_to(const Problem& problem, const VerdictTraits& traits = {});
 
 // The layouts that suit this CPU's vectors, best first: a blocked one, plain, nhwc.
 std::span<const Layout> preferred_layouts();
-// Outputs and all inputs of rank 4 whose shape agrees with output 0 on all axes but `free_axis` (-1: none)
-// share a layout; the other operands are plain.
+// shared_layouts() in these.
 std::vector<LayoutSignature> shared_layouts(std::span<const TensorDesc> inputs,
                                             std::span<const TensorDesc> outputs, int free_axis = -1);
-bool all_plain(const Problem& problem);
 bool is_f32(const Problem& problem);  // every present operand
 
 // A tensor as a strided array. Axes stand in the order of the shape whatever the layout; a blocked layout

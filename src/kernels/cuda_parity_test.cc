@@ -6,17 +6,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
 #include <map>
 
 #include "base/thread_pool.h"
 #include "device/cuda/cuda_device.h"
-#include "kernels/element.h"
-#include "kernels/problems.h"
-#include "kernels/problems/arena.h"
+#include "kernels/parity_checks.h"
 #include "kernels/problems/half_problems.h"
-#include "kernels/tolerance.h"
 
 namespace hone {
 namespace {
@@ -55,23 +51,6 @@ const std::vector<Bytes>& wanted_results(const OwnedProblem& owned) {
   return at->second;
 }
 
-std::string difference(const TensorDesc& desc, std::span<const std::byte> got,
-                       std::span<const std::byte> wanted, const Tolerance& tolerance) {
-  const ReadReal read = real_reader(desc.type);
-  const int64_t count = element_count(desc.shape).value();
-  int64_t wrong = 0;
-  std::string first;
-  for (int64_t i = 0; i < count; ++i) {
-    const double g = read(got.data(), i), w = read(wanted.data(), i);
-    if (g == w || (std::isnan(g) && std::isnan(w))) continue;
-    if (std::fabs(g - w) <= tolerance.absolute + tolerance.relative * std::fabs(w)) continue;
-    if (wrong++ == 0)
-      first = "element " + std::to_string(i) + " of " + desc_text(desc) + " is " + std::to_string(g) +
-              ", wanted " + std::to_string(w);
-  }
-  return wrong ? first + " (" + std::to_string(wrong) + " of " + std::to_string(count) + " differ)" : first;
-}
-
 // Device memory that holds copies of host memory at the same alignment.
 class Arena {
  public:
@@ -98,8 +77,6 @@ Arena& arena() {
   static Arena memory(size_t{1} << 30);
   return memory;
 }
-
-enum class Placing { dense, slices, in_place };
 
 class Attempt {
  public:
@@ -207,18 +184,7 @@ class Attempt {
     EXPECT_TRUE(std::all_of(scratch.begin() + static_cast<ptrdiff_t>(used), scratch.end(), [](std::byte b) {
       return b == std::byte{0xff};
     })) << "wrote behind its workspace";
-    for (size_t i = 0; i < out_.size(); ++i) {
-      PlacedTensor& result = i == 0 && placing == Placing::in_place ? in_[0] : out_[i];
-      EXPECT_EQ(result.damage(), "") << "output " << i;
-      EXPECT_EQ(difference(outputs_[i], result.read(), wanted[i].view(),
-                           tolerance_of(op_name(owned_.op), outputs_[i].type)),
-                "");
-    }
-    for (size_t i = placing == Placing::in_place ? 1 : 0; i < in_.size(); ++i) {
-      if (!inputs_[i].has_shape) continue;
-      EXPECT_TRUE(std::ranges::equal(in_[i].read(), owned_.data[i].view().first(in_[i].read().size())))
-          << "input " << i << " was changed";
-    }
+    expect_parity(owned_, placing, in_, out_, wanted);
   }
 
   const Kernel& kernel_;
@@ -232,14 +198,6 @@ class Attempt {
   std::byte *workspace_ = nullptr, *workspace_all_ = nullptr;
   std::unique_ptr<Runner> runner_;
 };
-
-std::string signature_text(const LayoutSignature& signature) {
-  std::string text;
-  for (const Layout layout : signature.inputs) text += std::string(layout_name(layout)) + " ";
-  text += "->";
-  for (const Layout layout : signature.outputs) text += " " + std::string(layout_name(layout));
-  return text;
-}
 
 // Compiles whatever the rows will load, on every core.
 void compile_ahead() {
@@ -289,12 +247,7 @@ TEST_P(CudaParity, HoldsOnEveryProblemTheKernelAccepts) {
   if (accepted == 0) GTEST_SKIP() << "skipped: " << refusal;
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, CudaParity, testing::ValuesIn(cuda_rows()), [](const auto& row) {
-  std::string name(row.param->name());
-  for (char& c : name)
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Kernels, CudaParity, testing::ValuesIn(cuda_rows()), row_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(CudaParity);
 
 TEST(CudaTimes, OfTheBenchmarksProblemsInHalf) {

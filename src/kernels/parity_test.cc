@@ -4,12 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 
-#include "kernels/element.h"
-#include "kernels/problems.h"
-#include "kernels/problems/arena.h"
-#include "kernels/tolerance.h"
+#include "kernels/parity_checks.h"
 
 namespace hone {
 namespace {
@@ -20,22 +16,6 @@ std::vector<const Kernel*> faster_rows() {
     if (!kernel->is_reference() && kernel->device() == DeviceKind::cpu) rows.push_back(kernel);
   return rows;
 }
-
-std::string difference(const TensorDesc& desc, std::span<const std::byte> got,
-                       std::span<const std::byte> wanted, const Tolerance& tolerance) {
-  const ReadReal read = real_reader(desc.type);
-  const int64_t count = element_count(desc.shape).value();
-  for (int64_t i = 0; i < count; ++i) {
-    const double g = read(got.data(), i), w = read(wanted.data(), i);
-    if (g == w || (std::isnan(g) && std::isnan(w))) continue;
-    if (std::fabs(g - w) <= tolerance.absolute + tolerance.relative * std::fabs(w)) continue;
-    return "element " + std::to_string(i) + " of " + desc_text(desc) + " is " + std::to_string(g) +
-           ", wanted " + std::to_string(w);
-  }
-  return {};
-}
-
-enum class Placing { dense, slices, in_place };
 
 // One kernel on one problem in one combination of layouts.
 class Attempt {
@@ -97,18 +77,7 @@ class Attempt {
     runner.run({.inputs = in_args, .outputs = out_args, .workspace = workspace.data(), .threads = &threads});
 
     EXPECT_FALSE(workspace.overrun()) << "wrote behind its workspace";
-    for (size_t i = 0; i < out.size(); ++i) {
-      PlacedTensor& result = i == 0 && placing == Placing::in_place ? in[0] : out[i];
-      EXPECT_EQ(result.damage(), "") << "output " << i;
-      EXPECT_EQ(difference(outputs_[i], result.read(), wanted[i].view(),
-                           tolerance_of(op_name(owned_.op), outputs_[i].type)),
-                "");
-    }
-    for (size_t i = placing == Placing::in_place ? 1 : 0; i < in.size(); ++i) {
-      if (!inputs_[i].has_shape) continue;
-      EXPECT_TRUE(std::ranges::equal(in[i].read(), owned_.data[i].view().first(in[i].read().size())))
-          << "input " << i << " was changed";
-    }
+    expect_parity(owned_, placing, in, out, wanted);
   }
 
   const Kernel& kernel_;
@@ -116,14 +85,6 @@ class Attempt {
   std::vector<TensorDesc> inputs_, outputs_;
   Verdict verdict_;
 };
-
-std::string signature_text(const LayoutSignature& signature) {
-  std::string text;
-  for (const Layout layout : signature.inputs) text += std::string(layout_name(layout)) + " ";
-  text += "->";
-  for (const Layout layout : signature.outputs) text += " " + std::string(layout_name(layout));
-  return text;
-}
 
 class Parity : public testing::TestWithParam<const Kernel*> {};
 
@@ -161,12 +122,7 @@ TEST_P(Parity, HoldsOnEveryProblemTheKernelAccepts) {
   EXPECT_GT(accepted, 0u) << "refuses every problem, lastly because it " << refusal;
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, Parity, testing::ValuesIn(faster_rows()), [](const auto& row) {
-  std::string name(row.param->name());
-  for (char& c : name)
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Kernels, Parity, testing::ValuesIn(faster_rows()), row_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Parity);
 
 TEST(Rows, HaveNamesOfTheirOwn) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "kernels/operands.h"
+
 namespace hone {
 namespace {
 
@@ -170,14 +172,7 @@ double moving_ms(const Problem& problem, double bytes) {
   return kLaunchMs + bytes / (kReachable * gpu->bytes_per_ns * 1e6);
 }
 
-double moving_ms(const Problem& problem) {
-  double bytes = 0;
-  for (const auto operands : {problem.inputs, problem.outputs})
-    for (const TensorDesc& desc : operands)
-      if (desc.has_shape)
-        bytes += static_cast<double>(layout_bytes(desc.type, desc.shape, desc.layout).value_or(0));
-  return moving_ms(problem, bytes);
-}
+double moving_ms(const Problem& problem) { return moving_ms(problem, operand_bytes(problem)); }
 
 std::vector<LayoutSignature> gpu_layouts(std::span<const TensorDesc> inputs,
                                          std::span<const TensorDesc> outputs) {

@@ -12,17 +12,12 @@ cuda::LaunchShape cover(const CudaCall& call, int64_t work, unsigned threads) {
 }
 
 Verdict cuda_yes(const Problem& problem, const CudaTraits& traits) {
-  double bytes = 0;
-  for (const auto operands : {problem.inputs, problem.outputs})
-    for (const TensorDesc& desc : operands)
-      if (desc.has_shape)
-        bytes += static_cast<double>(layout_bytes(desc.type, desc.shape, desc.layout).value_or(0));
   Verdict verdict;
   verdict.legal = true;
   verdict.in_place = traits.in_place;
   verdict.image_stride = traits.image_stride;
   verdict.workspace_bytes = traits.workspace_bytes;
-  verdict.estimated_ms = moving_ms(problem, traits.passes * bytes);
+  verdict.estimated_ms = moving_ms(problem, traits.passes * operand_bytes(problem));
   return verdict;
 }
 
@@ -59,27 +54,25 @@ std::string check_host_constants(const Problem& problem, size_t first) {
 
 std::vector<LayoutSignature> cuda_shared_layouts(std::span<const TensorDesc> inputs,
                                                  std::span<const TensorDesc> outputs, int free_axis) {
-  const auto follows = [&](const TensorDesc& desc) {
-    if (!desc.has_shape || desc.shape.size() != 4 || outputs[0].shape.size() != 4) return false;
-    for (int i = 0; i < 4; ++i)
-      if (i != free_axis && desc.shape[static_cast<size_t>(i)] != outputs[0].shape[static_cast<size_t>(i)])
-        return false;
-    return true;
-  };
-  std::vector<LayoutSignature> signatures;
-  for (const Layout layout : {Layout::nhwc, Layout::plain}) {
-    if (layout != Layout::plain && (outputs.empty() || outputs[0].shape.size() != 4)) continue;
-    LayoutSignature s;
-    for (const TensorDesc& desc : inputs) s.inputs.push_back(follows(desc) ? layout : Layout::plain);
-    for (const TensorDesc& desc : outputs) s.outputs.push_back(follows(desc) ? layout : Layout::plain);
-    signatures.push_back(std::move(s));
-  }
-  return signatures;
+  constexpr Layout kLayouts[] = {Layout::nhwc, Layout::plain};
+  return shared_layouts(kLayouts, inputs, outputs, free_axis);
 }
 
-bool all_plain_operands(const Problem& problem) {
-  const auto plain = [](const TensorDesc& desc) { return desc.layout == Layout::plain; };
-  return std::ranges::all_of(problem.inputs, plain) && std::ranges::all_of(problem.outputs, plain);
+std::vector<LayoutSignature> picture_layouts(const Op&, std::span<const TensorDesc> inputs,
+                                             std::span<const TensorDesc>) {
+  std::vector<LayoutSignature> all;
+  for (const Layout layout : {Layout::nhwc, Layout::plain}) {
+    if (layout == Layout::nhwc && inputs[0].shape.size() != 4) continue;
+    LayoutSignature s{.inputs = std::vector<Layout>(inputs.size(), Layout::plain), .outputs = {layout}};
+    s.inputs[0] = layout;
+    all.push_back(std::move(s));
+  }
+  return all;
+}
+
+bool moves_in_vectors(const void* data, std::span<const int64_t> strides, int64_t step) {
+  return reinterpret_cast<uintptr_t>(data) % 16 == 0 && strides.back() == 1 &&
+         std::ranges::all_of(strides.first(strides.size() - 1), [&](int64_t s) { return s % step == 0; });
 }
 
 // In nhwc image_stride is the distance between pixels, in plain between images.

@@ -8,6 +8,7 @@
 
 #include "kernels/cuda/cuda_kernel.h"
 #include "kernels/index_walk.h"
+#include "kernels/operands.h"
 
 namespace hone {
 
@@ -33,12 +34,17 @@ Verdict cuda_yes(const Problem& problem, const CudaTraits& traits = {});
 std::string reference_check(const Problem& problem);
 // Inputs from `first` on are small constants, or absent; else why not.
 std::string check_host_constants(const Problem& problem, size_t first);
-bool all_plain_operands(const Problem& problem);
 
-// Outputs and all inputs of rank 4 whose shape agrees with output 0 on all axes but `free_axis` (-1: none)
-// share a layout, nhwc or plain; the other operands are plain.
+// shared_layouts() in nhwc and plain.
 std::vector<LayoutSignature> cuda_shared_layouts(std::span<const TensorDesc> inputs,
                                                  std::span<const TensorDesc> outputs, int free_axis = -1);
+
+// Input 0 and the output share nhwc or plain; the other inputs, which are settings, are plain.
+std::vector<LayoutSignature> picture_layouts(const Op& op, std::span<const TensorDesc> inputs,
+                                             std::span<const TensorDesc> outputs);
+// Vectors of `step` elements (16 bytes) lie whole at every index: the last axis is dense, the others are
+// multiples of it.
+bool moves_in_vectors(const void* data, std::span<const int64_t> strides, int64_t step);
 
 // Distances in elements between indices of each axis, in the order of the shape.
 Dims cuda_strides(const TensorArg& arg);

@@ -19,7 +19,7 @@ struct Params {
 };
 
 Verdict check(const Problem& p) {
-  if (!all_plain_operands(p)) return Verdict::no("takes plain layouts");
+  if (!all_plain(p)) return Verdict::no("takes plain layouts");
   if (std::string why = reference_check(p); !why.empty()) return Verdict::no(std::move(why));
   return cuda_yes(p, {.image_stride = false});
 }

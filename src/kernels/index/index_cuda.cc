@@ -8,7 +8,7 @@ namespace hone {
 namespace {
 
 Verdict check(const Problem& p) {
-  if (!all_plain_operands(p)) return Verdict::no("takes plain layouts");
+  if (!all_plain(p)) return Verdict::no("takes plain layouts");
   if (std::string why = reference_check(p); !why.empty()) return Verdict::no(std::move(why));
   return cuda_yes(p, {.image_stride = false});
 }

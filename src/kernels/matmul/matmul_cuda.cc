@@ -24,7 +24,7 @@ struct Params {
 bool on_tensor_cores(DType type) { return type == DType::f16 || type == DType::bf16; }
 
 Verdict check(const Problem& p) {
-  if (!all_plain_operands(p)) return Verdict::no("takes plain layouts");
+  if (!all_plain(p)) return Verdict::no("takes plain layouts");
   if (std::string why = reference_check(p); !why.empty()) return Verdict::no(std::move(why));
   const Shape& out = p.outputs[0].shape;
   int64_t batches = 1;

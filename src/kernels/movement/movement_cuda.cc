@@ -18,7 +18,7 @@ Verdict check_settings(const Problem& p, const CudaTraits& traits = {}) {
 }
 Verdict check_any_layout(const Problem& p) { return check_settings(p); }
 Verdict check_plain(const Problem& p) {
-  return all_plain_operands(p) ? check_settings(p) : Verdict::no("takes plain layouts");
+  return all_plain(p) ? check_settings(p) : Verdict::no("takes plain layouts");
 }
 
 void copy(const CudaCall& call, std::span<const int64_t> shape, const PointwiseOperand& to,
@@ -162,7 +162,7 @@ Verdict check_parts(const Problem& p) {
 // --- Reshape, Flatten, Squeeze, Unsqueeze: where the plan cannot alias ---
 
 Verdict check_view(const Problem& p) {
-  if (!all_plain_operands(p)) return Verdict::no("takes plain layouts");
+  if (!all_plain(p)) return Verdict::no("takes plain layouts");
   if (std::string why = reference_check(p); !why.empty()) return Verdict::no(std::move(why));
   return cuda_yes(p, {.in_place = true, .image_stride = false});
 }

@@ -74,35 +74,19 @@ void enqueue(const CudaCall& call) {
     p.first += crop[axis] * from[axis];
   }
   const auto step = static_cast<int64_t>(width(x.desc->type));
-  const auto whole = [&](const void* data, const int64_t(&strides)[kMaxRank]) {
-    return reinterpret_cast<uintptr_t>(data) % 16 == 0 && strides[rank - 1] == 1 &&
-           std::all_of(strides, strides + rank - 1, [&](int64_t s) { return s % step == 0; });
-  };
   if (rank > 0) {
     const size_t last = rank - 1;
     const bool copied = p.begin[last] == 0 && p.left[last] == p.extent[last] && p.first % step == 0;
-    p.vector = copied && p.extent[last] % step == 0 && whole(p.x, p.x_stride) && whole(p.y, p.y_stride);
+    p.vector = copied && p.extent[last] % step == 0 && moves_in_vectors(p.x, {p.x_stride, rank}, step) &&
+               moves_in_vectors(p.y, {p.y_stride, rank}, step);
   }
   call.launch(0, cover(call, p.count / (p.vector ? step : 1)), p);
-}
-
-// The settings are plain.
-std::vector<LayoutSignature> layouts(const Op&, std::span<const TensorDesc> inputs,
-                                     std::span<const TensorDesc>) {
-  std::vector<LayoutSignature> all;
-  for (const Layout layout : {Layout::nhwc, Layout::plain}) {
-    if (layout == Layout::nhwc && inputs[0].shape.size() != 4) continue;
-    LayoutSignature s{.inputs = std::vector<Layout>(inputs.size(), Layout::plain), .outputs = {layout}};
-    s.inputs[0] = layout;
-    all.push_back(std::move(s));
-  }
-  return all;
 }
 
 }  // namespace
 
 const Kernel& pad_cuda() {
-  static const CudaKernel kernel("pad.cuda", Pad::name, check, programs, enqueue, layouts);
+  static const CudaKernel kernel("pad.cuda", Pad::name, check, programs, enqueue, picture_layouts);
   return kernel;
 }
 

@@ -36,7 +36,7 @@ size_t picture_bytes(const NmsSettings& s) {
 
 Verdict check(const Problem& p) {
   if (std::string why = check_nms(p); !why.empty()) return Verdict::no(std::move(why));
-  if (!all_plain_operands(p)) return Verdict::no("takes plain layouts");
+  if (!all_plain(p)) return Verdict::no("takes plain layouts");
   const NmsSettings s = nms_settings(std::get<DetectionNms>(p.op), p.inputs[0]);
   if (!s.allowed.empty() && s.classes > 32 * kAllowedWords)
     return Verdict::no("chooses among up to 4096 classes");

@@ -57,7 +57,7 @@ void launch(const CudaCall& call, Params& p) {
 // --- Reduce ---
 
 Verdict check(const Problem& p) {
-  if (!all_plain_operands(p)) return Verdict::no("takes plain layouts");
+  if (!all_plain(p)) return Verdict::no("takes plain layouts");
   if (std::string why = reference_check(p); !why.empty()) return Verdict::no(std::move(why));
   if (std::string why = check_host_constants(p, 1); !why.empty()) return Verdict::no(std::move(why));
   return cuda_yes(p, {.image_stride = false});
@@ -93,7 +93,7 @@ void enqueue(const CudaCall& call) {
 // --- ArgReduce ---
 
 Verdict check_arg(const Problem& p) {
-  if (!all_plain_operands(p)) return Verdict::no("takes plain layouts");
+  if (!all_plain(p)) return Verdict::no("takes plain layouts");
   if (std::string why = reference_check(p); !why.empty()) return Verdict::no(std::move(why));
   return cuda_yes(p, {.image_stride = false});
 }

@@ -86,12 +86,9 @@ void enqueue(const CudaCall& call) {
   p.cubic = static_cast<double>(resize.cubic_coefficient);
   const size_t wide = width(x.desc->type), last = static_cast<size_t>(p.rank - 1);
   const auto step = static_cast<int64_t>(wide);
-  const auto whole = [&](const void* data, const int64_t(&strides)[kMaxAxes]) {
-    return reinterpret_cast<uintptr_t>(data) % 16 == 0 && strides[last] == 1 &&
-           std::all_of(strides, strides + last, [&](int64_t s) { return s % step == 0; });
-  };
-  p.vector =
-      p.copied[last] && p.out[last] % step == 0 && whole(x.data, p.x_stride) && whole(y.data, p.y_stride);
+  p.vector = p.copied[last] && p.out[last] % step == 0 &&
+             moves_in_vectors(x.data, {p.x_stride, last + 1}, step) &&
+             moves_in_vectors(y.data, {p.y_stride, last + 1}, step);
   if (p.vector && x.desc->layout == Layout::nhwc && resize.mode == ResizeMode::nearest && p.copied[0]) {
     const auto along = [&](size_t axis) {
       return repeats(resize, in[axis], out[axis], resize_scale(resize, call.host, axis, out[axis]));
@@ -105,23 +102,10 @@ void enqueue(const CudaCall& call) {
   call.launch(0, cover(call, p.count / (p.vector ? step : 1)), p);
 }
 
-// The settings are plain.
-std::vector<LayoutSignature> layouts(const Op&, std::span<const TensorDesc> inputs,
-                                     std::span<const TensorDesc>) {
-  std::vector<LayoutSignature> all;
-  for (const Layout layout : {Layout::nhwc, Layout::plain}) {
-    if (layout == Layout::nhwc && inputs[0].shape.size() != 4) continue;
-    LayoutSignature s{.inputs = std::vector<Layout>(inputs.size(), Layout::plain), .outputs = {layout}};
-    s.inputs[0] = layout;
-    all.push_back(std::move(s));
-  }
-  return all;
-}
-
 }  // namespace
 
 const Kernel& resize_cuda() {
-  static const CudaKernel kernel("resize.cuda", Resize::name, check, programs, enqueue, layouts);
+  static const CudaKernel kernel("resize.cuda", Resize::name, check, programs, enqueue, picture_layouts);
   return kernel;
 }
 

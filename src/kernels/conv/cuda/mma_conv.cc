@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "cuda_text.h"
+#include "kernels/conv/cuda/planned_conv.h"
 
 namespace hone {
 namespace {
@@ -92,35 +93,14 @@ class MmaRunner final : public Runner {
   Params params_{};
 };
 
-class MmaConv final : public Kernel {
+class MmaConv final : public PlannedConv<MmaPlan> {
  public:
-  explicit MmaConv(const MmaVariant& variant) : variant_(variant), name_(mma_name(variant)) {}
-  std::string_view name() const override { return name_; }
-  std::string_view op() const override { return Conv::name; }
-  DeviceKind device() const override { return DeviceKind::cuda; }
-  std::vector<LayoutSignature> signatures(const Op&, std::span<const TensorDesc> inputs,
-                                          std::span<const TensorDesc> outputs) const override {
-    return nhwc_signatures(inputs, outputs);
-  }
-
-  Verdict may_i(const Problem& problem) const override {
-    CudaConv conv;
-    MmaPlan plan;
-    if (std::string why = settle(problem, conv, plan); !why.empty()) return Verdict::no(std::move(why));
-    Verdict yes{.legal = true, .workspace_bytes = plan.sums_bytes(variant_)};
-    yes.estimated_ms = plan.estimated_us * 1e-3;
-    yes.image_stride = true, yes.slice_alignment = 16;
-    return yes;
-  }
+  explicit MmaConv(const MmaVariant& variant) : PlannedConv(mma_name(variant)), variant_(variant) {}
 
   std::string packing(const Problem& problem) const override {
     return fmt::format("mma.n{}.w{}.{}", variant_.n, variant_.n / variant_.warps_n,
                        dtype_name(problem.inputs[0].type));
   }
-  std::vector<size_t> packed_inputs(const Problem& problem) const override {
-    return conv_packed_inputs(problem);
-  }
-
   // [tile of channels][step][tap][16 outputs][lane][2 products of 8 outputs][2 registers], then the bias.
   Result<std::vector<std::byte>> pack(const Problem& problem) const override {
     CudaConv c;
@@ -137,23 +117,6 @@ class MmaConv final : public Kernel {
     std::memcpy(packed.data() + weight_bytes(variant_, c), weights.bias.data(),
                 weights.bias.size() * sizeof(float));
     return packed;
-  }
-
-  Result<std::vector<cuda::Program>> programs(const Problem& problem) const override {
-    CudaConv conv;
-    MmaPlan plan;
-    if (std::string why = settle(problem, conv, plan); !why.empty())
-      return error(StatusCode::invalid_argument, fmt::format("{}: {}", name_, why));
-    return std::vector{mma_program(variant_, conv, plan)};
-  }
-
-  Result<std::unique_ptr<Runner>> prepare(const Problem& problem,
-                                          std::span<const std::byte> packed) const override {
-    CudaConv conv;
-    MmaPlan plan;
-    if (std::string why = settle(problem, conv, plan); !why.empty())
-      return error(StatusCode::invalid_argument, fmt::format("{}: {}", name_, why));
-    return prepare_mma(static_cast<CudaDevice&>(*problem.device), variant_, conv, plan, packed);
   }
 
  private:
@@ -177,16 +140,19 @@ class MmaConv final : public Kernel {
               }
   }
 
-  std::string settle(const Problem& problem, CudaConv& conv, MmaPlan& plan) const {
-    if (problem.device == nullptr || problem.device->gpu() == nullptr) return "needs a GPU";
-    if (std::string why = read_cuda_conv(problem, conv); !why.empty()) return why;
-    std::string why;
-    best_mma_plan(variant_, conv, *problem.device->gpu(), plan, why);
-    return why;
+  void choose(const CudaConv& conv, const GpuTraits& gpu, MmaPlan& plan, std::string& why) const override {
+    best_mma_plan(variant_, conv, gpu, plan, why);
+  }
+  size_t workspace_bytes(const MmaPlan& plan) const override { return plan.sums_bytes(variant_); }
+  cuda::Program program(const CudaConv& conv, const MmaPlan& plan) const override {
+    return mma_program(variant_, conv, plan);
+  }
+  Result<std::unique_ptr<Runner>> runner(CudaDevice& device, const CudaConv& conv, const MmaPlan& plan,
+                                         std::span<const std::byte> packed) const override {
+    return prepare_mma(device, variant_, conv, plan, packed);
   }
 
   MmaVariant variant_;
-  std::string name_;
 };
 
 }  // namespace
@@ -221,11 +187,7 @@ Result<std::unique_ptr<Runner>> prepare_mma(CudaDevice& device, const MmaVariant
 
 std::span<const Kernel* const> conv_mma() {
   static const std::vector<MmaConv> rows(mma_variants().begin(), mma_variants().end());
-  static const std::vector<const Kernel*> all = [] {
-    std::vector<const Kernel*> pointers;
-    for (const MmaConv& row : rows) pointers.push_back(&row);
-    return pointers;
-  }();
+  static const std::vector<const Kernel*> all = pointers_to(rows);
   return all;
 }
 

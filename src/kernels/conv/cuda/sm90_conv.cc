@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "cuda_text.h"
+#include "kernels/conv/cuda/planned_conv.h"
 
 namespace hone {
 namespace {
@@ -174,27 +175,9 @@ class Sm90Runner final : public Runner {
   Params params_{};
 };
 
-class Sm90Conv final : public Kernel {
+class Sm90Conv final : public PlannedConv<Sm90Plan> {
  public:
-  explicit Sm90Conv(const Sm90Variant& variant) : variant_(variant), name_(sm90_name(variant)) {}
-  std::string_view name() const override { return name_; }
-  std::string_view op() const override { return Conv::name; }
-  DeviceKind device() const override { return DeviceKind::cuda; }
-  std::vector<LayoutSignature> signatures(const Op&, std::span<const TensorDesc> inputs,
-                                          std::span<const TensorDesc> outputs) const override {
-    return nhwc_signatures(inputs, outputs);
-  }
-
-  Verdict may_i(const Problem& problem) const override {
-    CudaConv conv;
-    Sm90Plan plan;
-    if (std::string why = settle(problem, conv, plan); !why.empty()) return Verdict::no(std::move(why));
-    Verdict yes;
-    yes.legal = yes.image_stride = true;
-    yes.slice_alignment = 16;
-    yes.estimated_ms = plan.estimated_us * 1e-3;
-    return yes;
-  }
+  explicit Sm90Conv(const Sm90Variant& variant) : PlannedConv(sm90_name(variant)), variant_(variant) {}
 
   // Names what the packed bytes depend on beside the weights: plans of every size share them.
   std::string packing(const Problem& problem) const override {
@@ -203,10 +186,6 @@ class Sm90Conv final : public Kernel {
     return fmt::format("sm90.k{}.n{}.c{}.{}", variant_.kind, variant_.n, sm90_steps(conv.in_channels) * 16,
                        dtype_name(conv.type));
   }
-  std::vector<size_t> packed_inputs(const Problem& problem) const override {
-    return conv_packed_inputs(problem);
-  }
-
   Result<std::vector<std::byte>> pack(const Problem& problem) const override {
     CudaConv conv;
     if (std::string why = read_cuda_conv(problem, conv); !why.empty())
@@ -222,34 +201,19 @@ class Sm90Conv final : public Kernel {
     return packed;
   }
 
-  Result<std::vector<cuda::Program>> programs(const Problem& problem) const override {
-    CudaConv conv;
-    Sm90Plan plan;
-    if (std::string why = settle(problem, conv, plan); !why.empty())
-      return error(StatusCode::invalid_argument, fmt::format("{}: {}", name_, why));
-    return std::vector{sm90_program(variant_, conv, plan)};
-  }
-
-  Result<std::unique_ptr<Runner>> prepare(const Problem& problem,
-                                          std::span<const std::byte> packed) const override {
-    CudaConv conv;
-    Sm90Plan plan;
-    if (std::string why = settle(problem, conv, plan); !why.empty())
-      return error(StatusCode::invalid_argument, fmt::format("{}: {}", name_, why));
-    return prepare_sm90(static_cast<CudaDevice&>(*problem.device), variant_, conv, plan, packed);
-  }
-
  private:
-  std::string settle(const Problem& problem, CudaConv& conv, Sm90Plan& plan) const {
-    if (problem.device == nullptr || problem.device->gpu() == nullptr) return "needs a GPU";
-    if (std::string why = read_cuda_conv(problem, conv); !why.empty()) return why;
-    std::string why;
-    best_sm90_plan(variant_, conv, *problem.device->gpu(), plan, why);
-    return why;
+  void choose(const CudaConv& conv, const GpuTraits& gpu, Sm90Plan& plan, std::string& why) const override {
+    best_sm90_plan(variant_, conv, gpu, plan, why);
+  }
+  cuda::Program program(const CudaConv& conv, const Sm90Plan& plan) const override {
+    return sm90_program(variant_, conv, plan);
+  }
+  Result<std::unique_ptr<Runner>> runner(CudaDevice& device, const CudaConv& conv, const Sm90Plan& plan,
+                                         std::span<const std::byte> packed) const override {
+    return prepare_sm90(device, variant_, conv, plan, packed);
   }
 
   Sm90Variant variant_;
-  std::string name_;
 };
 
 }  // namespace
@@ -279,16 +243,8 @@ Result<std::unique_ptr<Runner>> prepare_sm90(CudaDevice& device, const Sm90Varia
 }
 
 std::span<const Kernel* const> conv_sm90() {
-  static const std::vector<Sm90Conv> rows = [] {
-    std::vector<Sm90Conv> made;
-    for (const Sm90Variant& variant : sm90_variants()) made.emplace_back(variant);
-    return made;
-  }();
-  static const std::vector<const Kernel*> all = [] {
-    std::vector<const Kernel*> pointers;
-    for (const Sm90Conv& row : rows) pointers.push_back(&row);
-    return pointers;
-  }();
+  static const std::vector<Sm90Conv> rows(sm90_variants().begin(), sm90_variants().end());
+  static const std::vector<const Kernel*> all = pointers_to(rows);
   return all;
 }
 
