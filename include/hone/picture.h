@@ -13,11 +13,20 @@
 
 namespace hone {
 
-// 8-bit picture that somebody else owns: height rows of row_bytes bytes, each width * 3 bytes BGR.
+// How a picture's bytes are to be read. bgr, rgb: three bytes a pixel. nv12: a plane of brightness, a byte a
+// pixel, and one of colour, a pair of bytes (U, V) for two by two pixels; BT.601, limited range, as cameras
+// and video decoders give it and OpenCV's cvtColor reads it.
+enum class PixelFormat : uint8_t { bgr, rgb, nv12 };
+
+// 8-bit picture that somebody else owns: height rows of row_bytes bytes, each width pixels of the format.
 struct ImageView {
   const uint8_t* data = nullptr;
   int width = 0, height = 0;
   size_t row_bytes = 0;
+  PixelFormat format = PixelFormat::bgr;
+  // NV12: (height + 1) / 2 rows of (width + 1) / 2 pairs. null: they follow the rows of `data`; 0: row_bytes.
+  const uint8_t* chroma = nullptr;
+  size_t chroma_row_bytes = 0;
 };
 
 // The same, owned, rows dense.
@@ -41,8 +50,8 @@ Result<Picture> read_picture(const std::filesystem::path& path);
 void draw_detections(Picture& picture, const Detections& detections, std::span<const std::string> class_names,
                      int line_width_px = 0);
 
-// JPEG (.jpg, .jpeg; quality 1 to 100) or PNG (.png), by the path's ending. The file appears whole or not at
-// all.
+// BGR as JPEG (.jpg, .jpeg; quality 1 to 100) or PNG (.png), by the path's ending. The file appears whole or
+// not at all.
 Result<> write_picture(const std::filesystem::path& path, const ImageView& picture, int jpeg_quality = 95);
 
 }  // namespace hone

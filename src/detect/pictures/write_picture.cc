@@ -13,6 +13,8 @@ Result<> write_picture(const std::filesystem::path& path, const ImageView& pictu
     return error(StatusCode::invalid_argument,
                  fmt::format("{}: {} x {} pixels in rows of {} bytes are no picture", path.string(),
                              picture.width, picture.height, picture.row_bytes));
+  if (picture.format != PixelFormat::bgr)
+    return error(StatusCode::unsupported, fmt::format("{}: only BGR pictures are written", path.string()));
   std::string ending = path.extension().string();
   std::ranges::transform(ending, ending.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });

@@ -9,6 +9,13 @@
 
 namespace hone {
 
+// Sizes, rows and format of a picture that a letterbox may read; an error says what is wrong.
+Result<> check_image(const ImageView& image);
+// The picture with its chroma plane named, where it has one.
+ImageView with_chroma(ImageView image);
+// Places the resized picture inside the input; an error says what does not fit.
+Result<> check_geometry(const LetterboxGeometry& geometry);
+
 // OpenCV's bilinear weights have 11 bits.
 inline constexpr int kResizeWeightOne = 2048;
 

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <random>
 
 #include "base/float16.h"
 #include "kernels/kernel.h"
+#include "kernels/letterbox/nv12.h"
 
 namespace hone {
 namespace {
@@ -162,6 +164,73 @@ TEST(Letterboxer, TakesPaddedRowsAndRefusesWhatIsNoPicture) {
   EXPECT_FALSE(one.run({data, 30, 40, 80}, g, DType::f32, a.data()));
   EXPECT_FALSE(one.run({nullptr, 30, 40, 90}, g, DType::f32, a.data()));
   EXPECT_FALSE(one.run({data, 30, 40, 90}, g, DType::i8, a.data()));
+}
+
+// What OpenCV 5.0 makes of them (cvtColor, COLOR_YUV2BGR_NV12).
+TEST(Nv12, PixelsAreOpenCvs) {
+  struct Case {
+    int light, u, v;
+    std::array<uint8_t, 3> bgr;
+  };
+  for (const Case& c :
+       {Case{16, 128, 128, {0, 0, 0}}, Case{235, 128, 128, {255, 255, 255}}, Case{81, 90, 240, {0, 0, 254}},
+        Case{145, 54, 34, {1, 255, 0}}, Case{41, 240, 110, {255, 0, 0}}, Case{0, 0, 0, {0, 154, 0}},
+        Case{255, 255, 255, {255, 125, 255}}, Case{100, 200, 30, {243, 149, 0}},
+        Case{17, 3, 251, {0, 0, 197}}}) {
+    std::array<uint8_t, 3> bgr{};
+    nv12_pixel(c.light, c.u, c.v, bgr.data());
+    EXPECT_EQ(bgr, c.bgr) << c.light << " " << c.u << " " << c.v;
+  }
+}
+
+TEST(Letterboxer, ReadsEveryFormatAsTheSamePictureInBgr) {
+  std::mt19937 random(17);
+  for (const auto& [width, height] : {std::pair{64, 48}, {31, 17}, {1, 1}, {130, 7}}) {
+    const auto w = static_cast<size_t>(width), h = static_cast<size_t>(height);
+    const size_t light_bytes = w + random() % 9, chroma_bytes = (w + 1) / 2 * 2 + random() % 9;
+    std::vector<uint8_t> light(light_bytes * h), chroma(chroma_bytes * ((h + 1) / 2)), bgr, rgb;
+    for (uint8_t& b : light) b = static_cast<uint8_t>(random());
+    for (uint8_t& b : chroma) b = static_cast<uint8_t>(random());
+    for (size_t y = 0; y < h; ++y)
+      for (size_t x = 0; x < w; ++x) {
+        uint8_t pixel[3];
+        const uint8_t* uv = &chroma[y / 2 * chroma_bytes + x / 2 * 2];
+        nv12_pixel(light[y * light_bytes + x], uv[0], uv[1], pixel);
+        bgr.insert(bgr.end(), pixel, pixel + 3);
+        rgb.insert(rgb.end(), {pixel[2], pixel[1], pixel[0]});
+      }
+    const auto g = letterbox_geometry(height, width, {.imgsz = {32, 40}}).value();
+    Letterboxer letterboxer(2);
+    std::vector<float> wanted(3 * 32 * 40), got(wanted.size());
+    ASSERT_TRUE(letterboxer.run({bgr.data(), width, height, w * 3}, g, DType::f32, wanted.data()));
+    ASSERT_TRUE(
+        letterboxer.run({rgb.data(), width, height, w * 3, PixelFormat::rgb}, g, DType::f32, got.data()));
+    EXPECT_EQ(got, wanted);
+    const ImageView planes{light.data(),      width,         height,      light_bytes,
+                           PixelFormat::nv12, chroma.data(), chroma_bytes};
+    ASSERT_TRUE(letterboxer.run(planes, g, DType::f32, got.data()));
+    EXPECT_EQ(got, wanted);
+    // Colours right behind the brightness, rows as long.
+    std::vector<uint8_t> whole = light;
+    whole.resize(light_bytes * (h + (h + 1) / 2) + 1);
+    if (light_bytes < (w + 1) / 2 * 2) continue;  // one pixel wide without room for a pair
+    for (size_t y = 0; y < (h + 1) / 2; ++y)
+      std::copy_n(&chroma[y * chroma_bytes], (w + 1) / 2 * 2, &whole[light_bytes * (h + y)]);
+    ASSERT_TRUE(letterboxer.run({whole.data(), width, height, light_bytes, PixelFormat::nv12}, g, DType::f32,
+                                got.data()));
+    EXPECT_EQ(got, wanted);
+  }
+}
+
+TEST(Letterboxer, RefusesNv12WithoutItsColours) {
+  const std::vector<uint8_t> bytes(1000);
+  const auto g = letterbox_geometry(20, 15, {.imgsz = {32, 32}}).value();
+  std::vector<float> target(3 * 32 * 32);
+  Letterboxer letterboxer(1);
+  // Rows of 15 bytes hold 15 pixels, but not eight pairs.
+  EXPECT_FALSE(letterboxer.run({bytes.data(), 15, 20, 15, PixelFormat::nv12}, g, DType::f32, target.data()));
+  EXPECT_TRUE(letterboxer.run({bytes.data(), 15, 20, 16, PixelFormat::nv12}, g, DType::f32, target.data()));
+  EXPECT_FALSE(letterboxer.run({bytes.data(), 15, 20, 14, PixelFormat::nv12}, g, DType::f32, target.data()));
 }
 
 }  // namespace
