@@ -1,7 +1,7 @@
-// Non-maximum suppression in two launches: the best class of every anchor, then one block a picture that sorts candidates
+// Non-maximum suppression in two launches: the candidates of every 32 anchors, then one block a picture that sorts them
 // and keeps boxes in the order and the rounding of nms_reference.cc. Given: TYPE of the raw output, HALF (1: corners round
-// to f16), MULTI_LABEL, AGNOSTIC.
-constexpr int kAllowedWords = 128, kTile = 256, kThreads = 1024;
+// to f16), MULTI_LABEL.
+constexpr int kAllowedWords = 128, kAnchors = 32, kTile = 512, kThreads = 1024;
 constexpr u32 kMaxCandidates = 30000;
 
 struct Params {
@@ -10,44 +10,47 @@ struct Params {
   int* counts;
   char* workspace;
   i64 raw_image, rows_image, counts_image, workspace_image;
-  int classes, extra, anchors, max_det;
+  int classes, extra, anchors, max_det, agnostic;
   float conf, iou;
   int restricted;  // only classes whose bit is set in `allowed`
   u32 allowed[kAllowedWords];
+
+  __device__ bool allows(int label) const { return !restricted || (allowed[label / 32] >> (label % 32) & 1u); }
 };
 
 // A picture's part of the workspace.
 struct Scratch {
-  u64* keys;
+  u64* keys;  // score, anchor and class of the candidates, a segment for each kAnchors anchors
+  int* taken;
   float* kept[5];  // x1, y1, x2, y2 moved by the class's offset, area
-  float* best;
-  int* best_class;
+  int segments, room;
   __device__ Scratch(const Params& p, int image) {
-    char* at = p.workspace + image * p.workspace_image;
-    const i64 candidates = i64(p.anchors) * (MULTI_LABEL ? p.classes : 1);
-    keys = reinterpret_cast<u64*>(at);
-    float* floats = reinterpret_cast<float*>(keys + candidates);
+    segments = (p.anchors + kAnchors - 1) / kAnchors;
+    room = kAnchors * (MULTI_LABEL ? p.classes : 1);
+    keys = reinterpret_cast<u64*>(p.workspace + image * p.workspace_image);
+    float* floats = reinterpret_cast<float*>(keys + i64(segments) * room);
     for (int i = 0; i < 5; ++i) kept[i] = floats + i64(i) * p.max_det;
-    best = floats + 5 * i64(p.max_det);
-    best_class = reinterpret_cast<int*>(best + p.anchors);
+    taken = reinterpret_cast<int*>(floats + 5 * i64(p.max_det));
   }
 };
 
 __device__ __forceinline__ float raw_at(const TYPE* raw, i64 i) { return Widen<float, TYPE>::from(raw[i]); }
 
-// Blocks of 32 anchors and 8 groups of classes. The first class of the greatest score; no score where one is NaN.
-extern "C" __global__ void __launch_bounds__(256, 1) best_scores(const __grid_constant__ Params p) {
-  __shared__ float value[8][32];
-  __shared__ int index[8][32];
+// A block is kAnchors anchors and 8 groups of classes. The first class of the greatest score; an anchor with a NaN is none.
+extern "C" __global__ void __launch_bounds__(256, 1) candidates(const __grid_constant__ Params p) {
+  __shared__ float value[8][kAnchors];
+  __shared__ int index[8][kAnchors];
+  __shared__ int taken;
+  const int image = blockIdx.y, lane = threadIdx.x % kAnchors, group = threadIdx.x / kAnchors;
+  const int anchor = blockIdx.x * kAnchors + lane;
+  const float none = __int_as_float(0xff800000);
   wait_for_predecessors();
   release_successors();
-  const int image = blockIdx.y, lane = threadIdx.x % 32, group = threadIdx.x / 32, anchor = blockIdx.x * 32 + lane;
-  const float none = __int_as_float(0xff800000);
+  const TYPE* scores = p.raw + image * p.raw_image + i64(4) * p.anchors + anchor;
   float most = none;
   int where = -1;
   bool nan = false;
   if (anchor < p.anchors) {
-    const TYPE* scores = p.raw + image * p.raw_image + i64(4) * p.anchors + anchor;
 #pragma unroll 5
     for (int c = group; c < p.classes; c += 8) {
       const float score = raw_at(scores, i64(c) * p.anchors);
@@ -57,20 +60,36 @@ extern "C" __global__ void __launch_bounds__(256, 1) best_scores(const __grid_co
   }
   value[group][lane] = nan ? __int_as_float(0x7fc00000) : most;
   index[group][lane] = where;
+  if (threadIdx.x == 0) taken = 0;
   __syncthreads();
-  if (group > 0 || anchor >= p.anchors) return;
+  const Scratch scratch(p, image);
+  u64* keys = scratch.keys + i64(blockIdx.x) * scratch.room;
+  const u32 first = u32(anchor) * u32(p.classes);
+#if MULTI_LABEL
+  nan = false;
+  for (int g = 0; g < 8; ++g) nan |= value[g][lane] != value[g][lane];
+  if (anchor < p.anchors && !nan)
+    for (int c = group; c < p.classes; c += 8)
+      if (const float score = raw_at(scores, i64(c) * p.anchors); score > p.conf && p.allows(c))
+        keys[atomicAdd(&taken, 1)] = falling_key(score, first + c);
+  __syncthreads();
+  if (threadIdx.x == 0) scratch.taken[blockIdx.x] = taken;
+#else
+  if (group > 0) return;
   for (int g = 1; g < 8; ++g) {
     const float other = value[g][lane];
     const int c = index[g][lane];
     nan |= other != other;
     if (c >= 0 && (where < 0 || other > most || (other == most && c < where))) most = other, where = c;
   }
-  Scratch scratch(p, image);
-  scratch.best[anchor] = nan ? none : most;
-  scratch.best_class[anchor] = nan ? -1 : where;
+  const bool good = where >= 0 && !nan && most > p.conf && p.allows(where);
+  const u32 votes = __ballot_sync(~0u, good);
+  if (good) keys[__popc(votes & ((1u << lane) - 1))] = falling_key(most, first + where);
+  if (lane == 0) scratch.taken[blockIdx.x] = __popc(votes);
+#endif
 }
 
-struct Box {
+struct alignas(16) Box {
   float x1, y1, x2, y2;
 };
 __device__ __forceinline__ float rounded(float x) { return HALF ? to_float(from_float<half_t>(x)) : x; }
@@ -80,142 +99,144 @@ __device__ __forceinline__ float most(float a, float b) { return a < b ? b : a; 
 // Whether the better box overlaps the other by more than the threshold; each operation rounds by itself.
 __device__ __forceinline__ bool suppresses(const Box& a, float area_a, const Box& b, float area_b, float threshold) {
   const float w = most(0.0f, __fsub_rn(least(a.x2, b.x2), most(a.x1, b.x1)));
+  if (w == 0.0f && threshold >= 0.0f) return false;
   const float h = most(0.0f, __fsub_rn(least(a.y2, b.y2), most(a.y1, b.y1)));
   const float inter = __fmul_rn(w, h);
   if (inter == 0.0f && threshold >= 0.0f) return false;
   return __fdiv_rn(inter, __fsub_rn(__fadd_rn(area_a, area_b), inter)) > threshold;
 }
 
+constexpr int kRow = 6;  // x1, y1, x2, y2, score, class
 struct Shared {
   SortedChunk chunk;
-  Box box[kTile], moved[kTile];
+  Box moved[kTile];
   float area[kTile];
-  int anchor[kTile], label[kTile];
   int dead[kTile];
-  u32 mask[kTile][kTile / 32];
-  int kept_here[kTile];
-  int found, kept, fresh_kept;
-  u32 total;
+  union {
+    u32 before[kTile / 32][kTile];  // bit i of [w][j]: candidate 32 w + i suppresses candidate j, a later one
+    float row[kTile * kRow];
+  };
+  u32 kept[kTile / 32], open[kTile / 32];  // a bit a candidate: it stays; it waits for an open one before it
 };
+
+// Which of the tile's n candidates stay, among themselves: all that wait for nobody decide at once, round by round.
+// s.dead and s.before are set. Returns whether this thread's does; s.kept is everybody's.
+__device__ bool resolve(Shared& s, int n) {
+  const int t = threadIdx.x, warp = t / 32;
+  bool open = t < n && !s.dead[t], keep = false;
+  const auto publish = [&] {
+    const u32 kept_bits = __ballot_sync(~0u, keep), open_bits = __ballot_sync(~0u, open);
+    if (t < kTile && t % 32 == 0) s.kept[warp] = kept_bits, s.open[warp] = open_bits;
+  };
+  publish();
+  while (__syncthreads_or(open)) {
+    if (open) {
+      u32 out = 0, waits = 0;
+      for (int w = 0; w <= warp; ++w) {
+        const u32 before = s.before[w][t];
+        out |= before & s.kept[w], waits |= before & s.open[w];
+      }
+      keep = !out && !waits;
+      open = !out && waits;
+    }
+    __syncthreads();
+    publish();
+  }
+  return keep;
+}
 
 extern "C" __global__ void __launch_bounds__(kThreads, 1) select(const __grid_constant__ Params p) {
   extern __shared__ __align__(16) char shared_bytes[];
   Shared& s = *reinterpret_cast<Shared*>(shared_bytes);
-  const int image = blockIdx.x, t = threadIdx.x;
-  Scratch scratch(p, image);
-  wait_for_predecessors();
-  release_successors();
+  const int image = blockIdx.x, t = threadIdx.x, lane = t % 32, warp = t / 32;
+  const Scratch scratch(p, image);
+  const KeySegments keys{scratch.keys, scratch.taken, scratch.segments, scratch.room};
   const TYPE* raw = p.raw + image * p.raw_image;
   float* rows = p.rows + image * p.rows_image;
-  const auto allowed = [&](int c) { return !p.restricted || (p.allowed[c / 32] >> (c % 32) & 1u); };
+  const int row_width = kRow + p.extra;
+  wait_for_predecessors();
+  release_successors();
 
-  if (t == 0) s.total = 0, s.kept = 0;
-  __syncthreads();
-  const i64 items = i64(p.anchors) * (MULTI_LABEL ? p.classes : 1);
-  for (i64 base = 0; base < items; base += kThreads) {
-    const i64 i = base + t;
-    bool good = false;
-    u64 key = 0;
-    if (i < items) {
-      const int anchor = MULTI_LABEL ? int(i % p.anchors) : int(i);
-      const int label = MULTI_LABEL ? int(i / p.anchors) : scratch.best_class[anchor];
-      const float score =
-          MULTI_LABEL ? raw_at(raw, i64(4 + label) * p.anchors + anchor) : scratch.best[anchor];
-      good = scratch.best_class[anchor] >= 0 && score > p.conf && allowed(label);
-      key = falling_key(score, MULTI_LABEL ? u32(anchor) * p.classes + label : u32(anchor));
-    }
-    const u32 votes = __ballot_sync(~0u, good);
-    u32 place = 0;
-    if (t % 32 == 0 && votes) place = atomicAdd(&s.total, u32(__popc(votes)));
-    place = __shfl_sync(~0u, place, 0) + __popc(votes & ((1u << (t % 32)) - 1));
-    if (good) scratch.keys[place] = key;
-  }
-  __syncthreads();
-
-  const u32 total = s.total;
+  int kept = 0;
   u32 seen = 0;
   u64 last = 0;
-  bool fresh = true;
-  while (seen < min(total, kMaxCandidates) && s.kept < p.max_det) {
-    s.chunk.take(scratch.keys, total, last, fresh);
-    const int filled = min(u32(s.chunk.count), min(total, kMaxCandidates) - seen);
-    if (filled == 0) break;
-    for (int begin = 0; begin < filled; begin += kTile) {
-      const int n = min(kTile, filled - begin), kept = s.kept;
-      if (kept >= p.max_det) break;
+  bool done = false;
+  while (!done && seen < kMaxCandidates && kept < p.max_det) {
+    done = s.chunk.take_from(keys, seen == 0, last, seen == 0);
+    const int filled = min(u32(s.chunk.count), kMaxCandidates - seen);
+    for (int begin = 0; begin < filled && kept < p.max_det; begin += kTile) {
+      const int n = min(kTile, filled - begin);
+      Box box{};
+      u64 key = 0;
+      int anchor = 0, label = 0;
       if (t < n) {
-        const u64 key = s.chunk.key[begin + t];
-        const u32 index = u32(key);
-        const int anchor = MULTI_LABEL ? index / p.classes : index;
-        const int label = MULTI_LABEL ? index % p.classes : scratch.best_class[anchor];
+        key = s.chunk.key[begin + t];
+        anchor = u32(key) / u32(p.classes), label = u32(key) % u32(p.classes);
         const float cx = raw_at(raw, anchor), cy = raw_at(raw, i64(p.anchors) + anchor);
         const float half_w = raw_at(raw, 2 * i64(p.anchors) + anchor) / 2;
         const float half_h = raw_at(raw, 3 * i64(p.anchors) + anchor) / 2;
-        const Box box{rounded(__fsub_rn(cx, half_w)), rounded(__fsub_rn(cy, half_h)), rounded(__fadd_rn(cx, half_w)),
-                      rounded(__fadd_rn(cy, half_h))};
-        const float offset = AGNOSTIC ? 0.0f : __fmul_rn(float(label), 7680.0f);
+        box = {rounded(__fsub_rn(cx, half_w)), rounded(__fsub_rn(cy, half_h)), rounded(__fadd_rn(cx, half_w)),
+               rounded(__fadd_rn(cy, half_h))};
+        const float offset = p.agnostic ? 0.0f : __fmul_rn(float(label), 7680.0f);
         const Box moved{__fadd_rn(box.x1, offset), __fadd_rn(box.y1, offset), __fadd_rn(box.x2, offset),
                         __fadd_rn(box.y2, offset)};
-        s.box[t] = box, s.moved[t] = moved, s.anchor[t] = anchor, s.label[t] = label;
+        s.moved[t] = moved, s.dead[t] = 0;
         s.area[t] = __fmul_rn(__fsub_rn(moved.x2, moved.x1), __fsub_rn(moved.y2, moved.y1));
-        s.dead[t] = 0;
       }
       __syncthreads();
-      // Against the boxes kept so far, four threads a candidate; then against each other.
-      const int candidate = t % kTile, part = t / kTile;
-      if (candidate < n) {
+      // Against the boxes kept so far, two threads a candidate; then each against those before it, a warp 32 by 32 pairs.
+      if (const int candidate = t % kTile; kept > 0 && candidate < n) {
         const Box mine = s.moved[candidate];
         const float area = s.area[candidate];
-        for (int k = part; k < kept && !s.dead[candidate]; k += kThreads / kTile) {
+        for (int k = t / kTile; k < kept && !s.dead[candidate]; k += kThreads / kTile) {
           const Box other{scratch.kept[0][k], scratch.kept[1][k], scratch.kept[2][k], scratch.kept[3][k]};
           if (suppresses(other, scratch.kept[4][k], mine, area, p.iou)) s.dead[candidate] = 1;
         }
       }
       const int words = (n + 31) / 32;
-      for (int i = t; i < n * words; i += kThreads) {
-        const int row = i / words, word = i % words;
-        const Box mine = s.moved[row];
-        const float area = s.area[row];
+      for (int pair = warp; pair < words * (words + 1) / 2; pair += kThreads / 32) {
+        int block = 0;
+        while ((block + 1) * (block + 2) / 2 <= pair) ++block;
+        const int w = pair - block * (block + 1) / 2, j = block * 32 + lane;
+        if (j >= n) continue;
+        const Box mine = s.moved[j];
+        const float area = s.area[j];
         u32 bits = 0;
-        for (int j = max(word * 32, row + 1); j < min(word * 32 + 32, n); ++j)
-          if (suppresses(mine, area, s.moved[j], s.area[j], p.iou)) bits |= 1u << (j % 32);
-        s.mask[row][word] = bits;
+#pragma unroll 4
+        for (int i = 0; i < 32; ++i)
+          if (w * 32 + i < j && suppresses(s.moved[w * 32 + i], s.area[w * 32 + i], mine, area, p.iou)) bits |= 1u << i;
+        s.before[w][j] = bits;
       }
       __syncthreads();
-      // One warp walks the candidates in order; lane w knows which of candidates 32 w … 32 w + 31 are out.
-      if (t < 32) {
-        u32 out = 0;
-        for (int j = 0; j < 32 && t * 32 + j < n; ++j)
-          if (t < words && s.dead[t * 32 + j]) out |= 1u << j;
-        int fresh_kept = 0;
-        for (int i = 0; i < n && kept + fresh_kept < p.max_det; ++i) {
-          if (__shfl_sync(~0u, out, i / 32) >> (i % 32) & 1u) continue;
-          if (t == 0) s.kept_here[fresh_kept] = i;
-          ++fresh_kept;
-          if (t < words) out |= s.mask[i][t];
-        }
-        if (t == 0) s.fresh_kept = fresh_kept;
+      const bool keep = resolve(s, n);
+      int rank = kept + __popc(s.kept[warp % (kTile / 32)] & ((1u << lane) - 1)), after = kept;
+      for (int w = 0; w < kTile / 32; ++w) {
+        const int count = __popc(s.kept[w]);
+        rank += w < warp ? count : 0, after += count;
       }
-      __syncthreads();
-      const int fresh_kept = s.fresh_kept;
-      if (t < fresh_kept) {
-        const int i = s.kept_here[t], k = kept + t;
-        const Box moved = s.moved[i], box = s.box[i];
-        scratch.kept[0][k] = moved.x1, scratch.kept[1][k] = moved.y1, scratch.kept[2][k] = moved.x2;
-        scratch.kept[3][k] = moved.y2, scratch.kept[4][k] = s.area[i];
-        float* row = rows + i64(k) * (6 + p.extra);
+      after = min(after, p.max_det);
+      __syncthreads();  // s.row takes the place of s.before
+      if (keep && rank < p.max_det) {
+        const Box moved = s.moved[t];
+        scratch.kept[0][rank] = moved.x1, scratch.kept[1][rank] = moved.y1, scratch.kept[2][rank] = moved.x2;
+        scratch.kept[3][rank] = moved.y2, scratch.kept[4][rank] = s.area[t];
+        float* row = s.row + (rank - kept) * kRow;
         row[0] = box.x1, row[1] = box.y1, row[2] = box.x2, row[3] = box.y2;
-        row[4] = score_of(s.chunk.key[begin + i]), row[5] = float(s.label[i]);
-        for (int e = 0; e < p.extra; ++e) row[6 + e] = raw_at(raw, i64(4 + p.classes + e) * p.anchors + s.anchor[i]);
+        row[4] = score_of(key), row[5] = float(label);
+        for (int e = 0; e < p.extra; ++e)
+          rows[i64(rank) * row_width + kRow + e] = raw_at(raw, i64(4 + p.classes + e) * p.anchors + anchor);
       }
-      if (t == 0) s.kept = kept + fresh_kept;
+      __syncthreads();
+      // Neighbours in one store: the rows may lie in the host's memory.
+      for (int i = t; i < (after - kept) * kRow; i += kThreads)
+        rows[i64(kept + i / kRow) * row_width + i % kRow] = s.row[i];
+      kept = after;
       __syncthreads();
     }
-    seen += filled, last = s.chunk.key[filled - 1], fresh = false;
+    if (filled > 0) last = s.chunk.key[filled - 1];
+    seen += filled;
     __syncthreads();
   }
-  __syncthreads();
-  const int kept = s.kept;
-  for (i64 i = i64(kept) * (6 + p.extra) + t; i < i64(p.max_det) * (6 + p.extra); i += kThreads) rows[i] = 0.0f;
+  for (i64 i = i64(kept) * row_width + t; i < i64(p.max_det) * row_width; i += kThreads) rows[i] = 0.0f;
   if (t == 0) p.counts[image * p.counts_image] = kept;
 }

@@ -11,26 +11,29 @@
 namespace hone {
 namespace {
 
-constexpr int64_t kAllowedWords = 128;
+constexpr int64_t kAllowedWords = 128, kAnchorsOfSegment = 32;
 // Of nms.cu's Shared, rounded up.
-constexpr unsigned kSelectSharedBytes = 48 << 10;
+constexpr unsigned kSelectSharedBytes = 64 << 10;
 
 // As nms.cu declares it.
 struct Params {
   const void* raw;
   void *rows, *counts, *workspace;
   int64_t raw_image, rows_image, counts_image, workspace_image;
-  int32_t classes, extra, anchors, max_det;
+  int32_t classes, extra, anchors, max_det, agnostic;
   float conf, iou;
   int32_t restricted;
   uint32_t allowed[kAllowedWords];
 };
 
+int64_t segments_of(int64_t anchors) {
+  return std::max<int64_t>(1, (anchors + kAnchorsOfSegment - 1) / kAnchorsOfSegment);
+}
+
 size_t picture_bytes(const NmsSettings& s) {
-  const size_t candidates =
-      static_cast<size_t>(s.anchors) * static_cast<size_t>(s.multi_label ? s.classes : 1);
-  const size_t bytes = 8 * candidates + 5 * sizeof(float) * static_cast<size_t>(s.max_det) +
-                       8 * static_cast<size_t>(s.anchors);
+  const int64_t segments = segments_of(s.anchors);
+  const int64_t room = kAnchorsOfSegment * (s.multi_label ? s.classes : 1);
+  const auto bytes = static_cast<size_t>(8 * segments * room + 4 * (5 * s.max_det + segments));
   return (bytes + 255) / 256 * 256;
 }
 
@@ -46,11 +49,11 @@ Verdict check(const Problem& p) {
 std::vector<cuda::Program> programs(const Problem& p) {
   const auto& op = std::get<DetectionNms>(p.op);
   const DType type = p.inputs[0].type;
-  const std::vector<std::string> options = {
-      define("TYPE", cuda_element(type)), define("HALF", type == DType::f16 ? 1 : 0),
-      define("MULTI_LABEL", op.multi_label ? 1 : 0), define("AGNOSTIC", op.agnostic ? 1 : 0)};
+  const std::vector<std::string> options = {define("TYPE", cuda_element(type)),
+                                            define("HALF", type == DType::f16 ? 1 : 0),
+                                            define("MULTI_LABEL", op.multi_label ? 1 : 0)};
   std::vector<cuda::Program> both;
-  for (const char* entry : {"best_scores", "select"})
+  for (const char* entry : {"candidates", "select"})
     both.push_back(cuda_program(entry, {cuda_text::sorted_cuh, cuda_text::nms_cu}, options));
   return both;
 }
@@ -75,6 +78,7 @@ void enqueue(const CudaCall& call) {
   NmsSettings sizes{.classes = classes, .anchors = raw.desc->shape[2], .max_det = op.max_det};
   sizes.multi_label = op.multi_label;
   p.workspace_image = static_cast<int64_t>(picture_bytes(sizes));
+  p.agnostic = op.agnostic;
   p.conf = raw.desc->type == DType::f16 ? f16_to_f32(f32_to_f16(op.conf)) : op.conf;
   p.iou = round_down(typed_threshold(op.iou));
   p.restricted = !op.classes.empty();
@@ -82,14 +86,14 @@ void enqueue(const CudaCall& call) {
     if (c >= 0 && c < classes) p.allowed[c / 32] |= 1u << (c % 32);
   const auto pictures = static_cast<unsigned>(raw.desc->shape[0]);
   if (pictures == 0) return;
-  cuda::LaunchShape best, select;
-  best.grid[0] = static_cast<unsigned>(std::max<int64_t>(1, (raw.desc->shape[2] + 31) / 32));
-  best.grid[1] = pictures;
-  best.block[0] = 256;
+  cuda::LaunchShape candidates, select;
+  candidates.grid[0] = static_cast<unsigned>(segments_of(raw.desc->shape[2]));
+  candidates.grid[1] = pictures;
+  candidates.block[0] = 256;
   select.grid[0] = pictures;
   select.block[0] = 1024;
   select.shared_bytes = kSelectSharedBytes;
-  call.launch(0, best, p);
+  call.launch(0, candidates, p);
   call.launch(1, select, p);
 }
 

@@ -15,6 +15,9 @@ void detection_problems(ProblemSet set, Problems& out) {
               {.height = 64, .width = 64, .centered = false, .scale_up = false, .bgr = false});
     letterbox({1, 64, 64, 3}, {.height = 64, .width = 64});
     letterbox({1, 31, 47, 3}, {.height = 64, .width = 64, .to = DType::f16});
+    letterbox({3, 1, 7, 3}, {.height = 33, .width = 31});
+    letterbox({2, 113, 1, 3}, {.height = 37, .width = 70, .bgr = false, .pad_value = 0});
+    letterbox({1, 200, 333, 3}, {.height = 45, .width = 101, .to = DType::f16});
   } else {
     letterbox({1, 1080, 1920, 3}, {});
   }
@@ -44,8 +47,14 @@ void detection_problems(ProblemSet set, Problems& out) {
     nms({2, 24, 300}, {.conf = 0.4f, .iou = 0.9f, .multi_label = true});
     nms({1, 24, 300}, {.conf = 0.8f, .multi_label = true, .classes = {1, 3, 17}});
     nms({1, 9, 60}, {.conf = 0.5f, .classes = {0, 4}});
+    nms({3, 7, 777}, {.conf = 0.2f, .iou = 0.3f});
+    nms({2, 5, 33}, {.conf = -1, .iou = 0.95f});
+    nms({1, 6, 2600}, {.conf = 0.1f, .iou = 0.6f, .max_det = 2000});         // more kept than a tile has
+    nms({1, 44, 1500}, {.conf = 0.001f, .iou = 0.7f, .multi_label = true});  // more than 30000 candidates
   } else {
-    nms({1, 84, 8400}, {.conf = 0.95f});
+    nms({1, 84, 8400}, {.conf = 0.9996f});  // some 200 candidates, as pictures have
+    nms({1, 84, 8400}, {.conf = 0.95f});    // nearly every anchor
+    nms({1, 84, 8400}, {.conf = 0.001f, .multi_label = true});
   }
 }
 
