@@ -6,7 +6,10 @@
 //   (*context)->run({{"images", pixels}}, {{"output0", boxes}});
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -90,6 +93,21 @@ class ExecutionContext {
   // outputs are skipped. May itself be captured in a CUDA graph. Runs of one context share its memory: they
   // must not overlap.
   Result<> enqueue(std::span<const void* const> inputs, std::span<void* const> outputs, void* stream);
+  // The same with work of the caller's before the first step and after the last, recorded together with them
+  // and launched as one.
+  struct Around {
+    // Stands for all that the two enqueue, addresses included: what has been recorded for a key is launched
+    // again for it, without a call of the functions. Not 0.
+    uint64_t key = 0;
+    // Launches and copies on `stream` (a CUstream) that wait for nothing on the host.
+    std::function<Result<>(void* stream)> before, after;
+  };
+  Result<> enqueue(std::span<const void* const> inputs, std::span<void* const> outputs, void* stream,
+                   const Around& around);
+
+  // Host memory that the device copies from and to at full speed: page-locked where that is a GPU. Aligned to
+  // 64 bytes; freed with its last owner.
+  Result<std::shared_ptr<std::byte>> host_memory(size_t size_bytes);
 
   // Milliseconds of each step of the last run, when profiling was on.
   struct StepTime {

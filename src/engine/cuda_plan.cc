@@ -250,25 +250,37 @@ Result<> CudaPlan::enqueue_steps(std::byte* arena, cuda::Stream stream) {
   return {};
 }
 
-Result<const cuda::OwnedGraph*> CudaPlan::graph_for(std::byte* arena) {
+Result<> CudaPlan::enqueue_all(std::byte* arena, cuda::Stream stream, const Around* around) {
+  bind(arena);
+  CudaDevice::hold_next_launch();
+  if (around != nullptr && around->before) HONE_TRY(around->before(stream));
+  HONE_TRY(enqueue_steps(arena, stream));
+  if (around == nullptr || !around->after) return {};
+  CudaDevice::hold_next_launch();  // lanes have come together
+  return around->after(stream);
+}
+
+Result<const cuda::OwnedGraph*> CudaPlan::graph_for(std::byte* arena, const Around* around) {
   std::vector<std::byte*> addresses = {arena};
   for (const auto* ports : {&inputs_, &outputs_})
     for (const Port& port : *ports) addresses.push_back(port.address);
-  const auto known = std::ranges::find(recorded_, addresses, &Recorded::addresses);
+  const uint64_t key = around != nullptr ? around->key : 0;
+  const auto known = std::ranges::find_if(
+      recorded_, [&](const Recorded& r) { return r.around == key && r.addresses == addresses; });
   if (known != recorded_.end()) {
     std::rotate(known, known + 1, recorded_.end());
     return &recorded_.back().graph;
   }
-  bind(arena);
-  const auto enqueue = [&] { return enqueue_steps(arena, stream_.get()); };
+  const auto enqueue = [&] { return enqueue_all(arena, stream_.get(), around); };
   if (recorded_.size() < kMostGraphs) {
     HONE_ASSIGN(cuda::OwnedGraph graph, cuda::OwnedGraph::capture(*device_, stream_.get(), enqueue));
-    recorded_.push_back({.addresses = std::move(addresses), .graph = std::move(graph)});
+    recorded_.push_back({.addresses = std::move(addresses), .around = key, .graph = std::move(graph)});
   } else {
     std::rotate(recorded_.begin(), recorded_.begin() + 1, recorded_.end());
     recorded_.back().addresses.clear();
     HONE_TRY(recorded_.back().graph.recapture(stream_.get(), enqueue));
     recorded_.back().addresses = std::move(addresses);
+    recorded_.back().around = key;
   }
   return &recorded_.back().graph;
 }
@@ -307,7 +319,7 @@ Result<> CudaPlan::run(std::span<const void* const> inputs, std::span<void* cons
   const cuda::Current current(device_->driver(), device_->context());
   HONE_TRY(place_ports(inputs, outputs));
   if (!step_ms.empty()) HONE_TRY(time_steps(arena, step_ms));
-  HONE_ASSIGN(const cuda::OwnedGraph* graph, graph_for(arena));
+  HONE_ASSIGN(const cuda::OwnedGraph* graph, graph_for(arena, nullptr));
   for (size_t i = 0; i < inputs_.size(); ++i) HONE_TRY(copy_input(inputs_[i], inputs[i]));
   HONE_TRY(graph->launch(stream_.get()));
   for (size_t i = 0; i < outputs_.size(); ++i) HONE_TRY(begin_output(outputs_[i], outputs[i]));
@@ -320,7 +332,7 @@ Result<> CudaPlan::run(std::span<const void* const> inputs, std::span<void* cons
 }
 
 Result<> CudaPlan::enqueue(std::span<const void* const> inputs, std::span<void* const> outputs,
-                           std::byte* arena, void* stream) {
+                           std::byte* arena, void* stream, const ExecutionContext::Around* around) {
   const cuda::Current current(device_->driver(), device_->context());
   const auto check = [&](const char* what, size_t i, const void* address) -> Result<> {
     if (is_aligned(address) && cuda::memory_kind(*device_, address) == cuda::MemoryKind::device) return {};
@@ -332,8 +344,16 @@ Result<> CudaPlan::enqueue(std::span<const void* const> inputs, std::span<void* 
   for (size_t i = 0; i < outputs.size(); ++i)
     if (outputs[i] != nullptr) HONE_TRY(check("output", i, outputs[i]));
   HONE_TRY(place_ports(inputs, outputs));
-  HONE_ASSIGN(const cuda::OwnedGraph* graph, graph_for(arena));
-  return graph->launch(stream != nullptr ? static_cast<cuda::Stream>(stream) : stream_.get());
+  const cuda::Stream on = stream != nullptr ? static_cast<cuda::Stream>(stream) : stream_.get();
+  const cuda::Driver& d = device_->driver();
+  int capturing = cuda::kCaptureNone;
+  HONE_TRY(d.check(d.stream_is_capturing(on, &capturing), "cuStreamIsCapturing"));
+  if (capturing != cuda::kCaptureNone) {  // the steps become part of the caller's own graph
+    HONE_TRY(enqueue_all(arena, on, around));
+    return CudaDevice::take_launch_error();
+  }
+  HONE_ASSIGN(const cuda::OwnedGraph* graph, graph_for(arena, around));
+  return graph->launch(on);
 }
 
 }  // namespace hone

@@ -23,10 +23,11 @@ class CudaPlan final : public ReadyPlan {
   Result<> run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* arena,
                ThreadPool& threads, std::span<double> step_ms) override;
   Result<> enqueue(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* arena,
-                   void* stream) override;
+                   void* stream, const ExecutionContext::Around* around) override;
   size_t memory_bytes() const override { return memory_bytes_; }
 
  private:
+  using Around = ExecutionContext::Around;
   // An argument that lies in the arena or in one of the caller's tensors.
   struct Binding {
     Operand::Place place;
@@ -39,9 +40,10 @@ class CudaPlan final : public ReadyPlan {
     cuda::PinnedBuffer staging;         // for pageable memory
     std::byte* address = nullptr;       // of this run, on the device
   };
-  // Where everything lay when a graph was recorded.
+  // Where everything lay when a graph was recorded, and what was around it.
   struct Recorded {
     std::vector<std::byte*> addresses;
+    uint64_t around = 0;
     cuda::OwnedGraph graph;
   };
 
@@ -58,7 +60,8 @@ class CudaPlan final : public ReadyPlan {
   void bind(std::byte* arena);
   void run_step(size_t s, std::byte* arena, cuda::Stream stream);
   Result<> enqueue_steps(std::byte* arena, cuda::Stream stream);
-  Result<const cuda::OwnedGraph*> graph_for(std::byte* arena);
+  Result<> enqueue_all(std::byte* arena, cuda::Stream stream, const Around* around);
+  Result<const cuda::OwnedGraph*> graph_for(std::byte* arena, const Around* around);
   Result<> time_steps(std::byte* arena, std::span<double> step_ms);
 
   std::shared_ptr<const Plan> plan_;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "device/cuda/driver.h"
 #include "device/cuda/nvrtc.h"
+#include "device/cuda/stream.h"
 #include "engine/cuda_plan.h"
 #include "engine/engine_data.h"
 #include "engine/prepared_plan.h"
@@ -171,6 +172,17 @@ struct ExecutionContext::State {
     return current->prepared->run(inputs, outputs, static_cast<std::byte*>(arena->address()), threads, times);
   }
 
+  Result<> enqueue(std::span<const void* const> inputs, std::span<void* const> outputs, void* stream,
+                   const Around* around) {
+    if (inputs.size() != data().inputs.size() || outputs.size() != data().outputs.size())
+      return error(StatusCode::invalid_argument,
+                   fmt::format("enqueue() was given {} inputs and {} outputs; the engine has {} and {}",
+                               inputs.size(), outputs.size(), data().inputs.size(), data().outputs.size()));
+    HONE_TRY(ensure_prepared());
+    return current->prepared->enqueue(inputs, outputs, static_cast<std::byte*>(arena->address()), stream,
+                                      around);
+  }
+
   std::shared_ptr<const Engine> engine;
   ContextOptions options;
   std::shared_ptr<Device> device;
@@ -256,14 +268,28 @@ Result<> ExecutionContext::run(std::span<const void* const> inputs, std::span<vo
 
 Result<> ExecutionContext::enqueue(std::span<const void* const> inputs, std::span<void* const> outputs,
                                    void* stream) {
-  const EngineData& data = state_->data();
-  if (inputs.size() != data.inputs.size() || outputs.size() != data.outputs.size())
-    return error(StatusCode::invalid_argument,
-                 fmt::format("enqueue() was given {} inputs and {} outputs; the engine has {} and {}",
-                             inputs.size(), outputs.size(), data.inputs.size(), data.outputs.size()));
-  HONE_TRY(state_->ensure_prepared());
-  return state_->current->prepared->enqueue(inputs, outputs,
-                                            static_cast<std::byte*>(state_->arena->address()), stream);
+  return state_->enqueue(inputs, outputs, stream, nullptr);
+}
+
+Result<> ExecutionContext::enqueue(std::span<const void* const> inputs, std::span<void* const> outputs,
+                                   void* stream, const Around& around) {
+  return state_->enqueue(inputs, outputs, stream, &around);
+}
+
+Result<std::shared_ptr<std::byte>> ExecutionContext::host_memory(size_t size_bytes) {
+  const std::shared_ptr<Device>& device = state_->device;
+  if (device->kind() == DeviceKind::cuda) {
+    HONE_ASSIGN(auto pinned, cuda::PinnedBuffer::create(static_cast<CudaDevice&>(*device), size_bytes));
+    std::byte* data = pinned.data();
+    struct Held {
+      std::shared_ptr<Device> device;
+      cuda::PinnedBuffer memory;
+    };
+    return std::shared_ptr<std::byte>(std::make_shared<Held>(device, std::move(pinned)), data);
+  }
+  HONE_ASSIGN(auto buffer, device->allocate(size_bytes));
+  auto* data = static_cast<std::byte*>(buffer->address());
+  return std::shared_ptr<std::byte>(std::move(buffer), data);
 }
 
 Result<> ExecutionContext::run(const std::map<std::string, const void*>& inputs,

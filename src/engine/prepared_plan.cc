@@ -193,7 +193,8 @@ Result<> PreparedPlan::run(std::span<const void* const> inputs, std::span<void* 
   return {};
 }
 
-Result<> PreparedPlan::enqueue(std::span<const void* const>, std::span<void* const>, std::byte*, void*) {
+Result<> PreparedPlan::enqueue(std::span<const void* const>, std::span<void* const>, std::byte*, void*,
+                               const ExecutionContext::Around*) {
   return error(StatusCode::unsupported, "enqueue() is for a GPU; run() computes on the CPU");
 }
 

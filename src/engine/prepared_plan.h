@@ -24,7 +24,7 @@ class PreparedPlan final : public ReadyPlan {
   Result<> run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* arena,
                ThreadPool& threads, std::span<double> step_ms) override;
   Result<> enqueue(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* arena,
-                   void* stream) override;
+                   void* stream, const ExecutionContext::Around* around) override;
 
   // Aligned copies of constants, and the buffers mentioned above.
   size_t memory_bytes() const override { return memory_bytes_; }

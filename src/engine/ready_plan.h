@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/thread_pool.h"
+#include "hone/engine.h"
 #include "hone/status.h"
 #include "kernels/kernel.h"
 
@@ -19,9 +20,10 @@ class ReadyPlan {
   // the device, at least Plan::arena_bytes. `step_ms` is empty, or has room for each step's time.
   virtual Result<> run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* arena,
                        ThreadPool& threads, std::span<double> step_ms) = 0;
-  // The same for memory of a GPU, on the caller's stream (null: its own), without waiting.
+  // The same for memory of a GPU, on the caller's stream (null: its own), without waiting. `around` may be
+  // null.
   virtual Result<> enqueue(std::span<const void* const> inputs, std::span<void* const> outputs,
-                           std::byte* arena, void* stream) = 0;
+                           std::byte* arena, void* stream, const ExecutionContext::Around* around) = 0;
   // What it holds besides the arena and the packed weights.
   virtual size_t memory_bytes() const = 0;
 
