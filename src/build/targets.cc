@@ -8,6 +8,7 @@
 
 #include "base/cpu_features.h"
 #include "device/cuda/cuda_device.h"
+#include "engine/detection_programs.h"
 
 namespace hone {
 namespace {
@@ -89,6 +90,8 @@ Result<> add_binaries(const std::vector<std::shared_ptr<const Plan>>& plans, con
                   plan->steps[s].kernel->programs(problem_of(*plan, s, thread_count, &gpu)));
       for (const cuda::Program& program : wanted) programs.emplace(program.key(), program);
     }
+  HONE_ASSIGN(const auto around, detection_programs(engine.inputs, engine.outputs, gpu));
+  for (const cuda::Program& program : around) programs.emplace(program.key(), program);
   std::erase_if(programs, [&](const auto& entry) {
     return std::ranges::any_of(engine.binaries, [&](const ProgramBinary& b) {
       return b.key == entry.first && b.target == gpu.target();

@@ -22,7 +22,8 @@ struct Target {
 Result<std::vector<Target>> open_targets(const BuildOptions& options, size_t thread_count,
                                          BuildReport& report);
 
-// The machine code of every kernel of the plans, compiled on all cores where it is not known yet.
+// The machine code of every kernel of the plans, and of what a detector puts around them, compiled on all
+// cores where it is not known yet.
 Result<> add_binaries(const std::vector<std::shared_ptr<const Plan>>& plans, const Target& target,
                       size_t thread_count, EngineData& engine);
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "detect/input_shape.h"
 #include "detect/model_facts.h"
+#include "hone/gpu_detection.h"
 #include "hone/preprocess.h"
 
 namespace hone {
@@ -88,13 +89,23 @@ struct Detector::State {
 
   Result<> run_batch(std::span<const ImageView> images, std::span<const LetterboxGeometry> geometry,
                      int64_t batch, std::vector<Detections>& found);
+  Result<> run_on_gpu(std::span<const ImageView> images, std::span<const LetterboxGeometry> geometry,
+                      const Shape& output, std::vector<Detections>& found);
+  Result<> run_on_host(std::span<const ImageView> images, std::span<const LetterboxGeometry> geometry,
+                       const Shape& input_shape, const Shape& output_shape, std::vector<Detections>& found);
   Result<Shape> bind(const Shape& input);
   Result<std::vector<Detection>> select(const std::byte* output, const Shape& shape, int64_t index);
   std::vector<Detection> selected_rows(const std::byte* rows, int64_t count) const;
+  void keep(std::span<const ImageView> images, std::span<const LetterboxGeometry> geometry,
+            std::vector<std::vector<Detection>> boxes, std::vector<Detections>& found);
+  enum class RawKind : uint8_t { raw, selected };
+  Result<RawKind> kind_of(const Shape& output) const;
+  SelectionOptions selection_options() const;
 
   std::shared_ptr<const Engine> engine;
   DetectorOptions options;
   std::unique_ptr<ExecutionContext> context;
+  std::unique_ptr<GpuDetection> gpu;  // null: letterbox and selection are the host's work
   ModelFacts facts;
   InputLimits limits;
   Shape size;
@@ -125,7 +136,18 @@ Result<std::unique_ptr<Detector>> Detector::create(std::shared_ptr<const Engine>
         fmt::format("imgsz {} was asked for, {} is used", shape_text(s.options.imgsz), shape_text(s.size)));
   HONE_ASSIGN(s.context, ExecutionContext::create(
                              s.engine, {.device = s.options.device, .thread_count = s.options.thread_count}));
+  if (s.context->device() != "cpu") {
+    auto made = GpuDetection::create(*s.engine, *s.context);
+    if (made)
+      s.gpu = std::move(*made);
+    else
+      log_verbose(fmt::format("{}; letterbox and selection of boxes run on the CPU", made.error().message));
+  }
   return std::unique_ptr<Detector>(new Detector(std::move(state)));
+}
+
+Result<std::shared_ptr<std::byte>> Detector::host_memory(size_t size_bytes) {
+  return state_->context->host_memory(size_bytes);
 }
 
 Detector::Detector(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -175,8 +197,45 @@ Result<Shape> Detector::State::bind(const Shape& wanted) {
 Result<> Detector::State::run_batch(std::span<const ImageView> images,
                                     std::span<const LetterboxGeometry> geometry, int64_t batch,
                                     std::vector<Detections>& found) {
-  auto start = Clock::now();
   const Shape shape = {batch, 3, geometry[0].height, geometry[0].width};
+  const auto start = Clock::now();
+  HONE_ASSIGN(const Shape output_shape, bind(shape));
+  times.inference_ms += ms_since(start);
+  times.input_shape = shape;
+  if (gpu != nullptr) {
+    auto done = run_on_gpu(images, geometry, output_shape, found);
+    if (done || (done.error().code != StatusCode::unsupported && done.error().code != StatusCode::not_found))
+      return done;
+    // What the GPU lacks for the whole of it (machine code, and a compiler) is for the host to do.
+    log_verbose(fmt::format("{}; letterbox and selection of boxes run on the CPU", done.error().message));
+    gpu.reset();
+  }
+  return run_on_host(images, geometry, shape, output_shape, found);
+}
+
+Result<> Detector::State::run_on_gpu(std::span<const ImageView> images,
+                                     std::span<const LetterboxGeometry> geometry, const Shape& output_shape,
+                                     std::vector<Detections>& found) {
+  const auto start = Clock::now();
+  std::vector<std::vector<Detection>> boxes;
+  HONE_ASSIGN(const RawKind kind, kind_of(output_shape));
+  if (kind == RawKind::selected) {
+    HONE_ASSIGN(const auto raw, gpu->run_raw(images, geometry));
+    for (size_t i = 0; i < images.size(); ++i)
+      boxes.push_back(selected_rows(raw.data() + i * (raw.size() / static_cast<size_t>(output_shape[0])),
+                                    output_shape[1]));
+  } else {
+    HONE_ASSIGN(boxes, gpu->run(images, geometry, selection_options()));
+  }
+  times.inference_ms += ms_since(start);
+  keep(images, geometry, std::move(boxes), found);
+  return {};
+}
+
+Result<> Detector::State::run_on_host(std::span<const ImageView> images,
+                                      std::span<const LetterboxGeometry> geometry, const Shape& shape,
+                                      const Shape& output_shape, std::vector<Detections>& found) {
+  auto start = Clock::now();
   const DType type = engine->inputs()[0].type;
   HONE_ASSIGN(const size_t image_bytes, byte_count(type, std::span(shape).subspan(1)));
   HONE_ASSIGN(const size_t input_bytes, byte_count(type, shape));
@@ -187,7 +246,6 @@ Result<> Detector::State::run_batch(std::span<const ImageView> images,
   times.preprocess_ms += ms_since(start);
 
   start = Clock::now();
-  HONE_ASSIGN(const Shape output_shape, bind(shape));
   HONE_ASSIGN(const size_t output_bytes, byte_count(engine->outputs()[0].type, output_shape));
   HONE_ASSIGN(std::byte* const raw, output.reserve(output_bytes));
   const void* const inputs[] = {pixels};
@@ -195,40 +253,59 @@ Result<> Detector::State::run_batch(std::span<const ImageView> images,
   outputs[0] = raw;
   HONE_TRY(context->run(inputs, outputs));
   times.inference_ms += ms_since(start);
-  times.input_shape = shape;
 
   start = Clock::now();
+  std::vector<std::vector<Detection>> boxes;
   for (size_t i = 0; i < images.size(); ++i) {
-    Detections d{.image_width_px = images[i].width, .image_height_px = images[i].height, .boxes = {}};
-    HONE_ASSIGN(d.boxes, select(raw, output_shape, static_cast<int64_t>(i)));
-    scale_boxes(d.boxes, geometry[i].height, geometry[i].width, images[i].height, images[i].width);
-    found.push_back(std::move(d));
+    HONE_ASSIGN(boxes.emplace_back(), select(raw, output_shape, static_cast<int64_t>(i)));
   }
+  keep(images, geometry, std::move(boxes), found);
   times.postprocess_ms += ms_since(start);
   return {};
 }
 
-Result<std::vector<Detection>> Detector::State::select(const std::byte* raw, const Shape& shape,
-                                                       int64_t index) {
-  const DType type = engine->outputs()[0].type;
-  if (shape.size() != 3 || shape[0] <= index)
+// Boxes of the input become boxes of the pictures.
+void Detector::State::keep(std::span<const ImageView> images, std::span<const LetterboxGeometry> geometry,
+                           std::vector<std::vector<Detection>> boxes, std::vector<Detections>& found) {
+  for (size_t i = 0; i < images.size(); ++i) {
+    Detections d{
+        .image_width_px = images[i].width, .image_height_px = images[i].height, .boxes = std::move(boxes[i])};
+    scale_boxes(d.boxes, geometry[i].height, geometry[i].width, images[i].height, images[i].width);
+    found.push_back(std::move(d));
+  }
+}
+
+// What output 0 is, by its shape.
+Result<Detector::State::RawKind> Detector::State::kind_of(const Shape& shape) const {
+  if (shape.size() != 3)
     return error(StatusCode::unsupported,
                  fmt::format("the engine's output is {}, which holds no boxes", shape_text(shape)));
-  HONE_ASSIGN(const size_t bytes, byte_count(type, std::span(shape).subspan(1)));
-  const std::byte* own = raw + static_cast<size_t>(index) * bytes;
   // Six values a row: an engine that ends in its own selection of boxes (NMS-free heads, nms=True).
-  if (shape[2] == 6) return selected_rows(own, shape[1]);
+  if (shape[2] == 6) return RawKind::selected;
   const auto classes = static_cast<int64_t>(facts.class_names.size());
   if (shape[1] < 5 || (classes > 0 && shape[1] != 4 + classes))
     return error(StatusCode::unsupported,
                  fmt::format("the engine's output is {}; wanted is N x (4 + {} classes) x anchors",
                              shape_text(shape), classes));
-  return selector.run({.data = own, .type = type, .shape = {shape[1], shape[2]}},
-                      {.conf = options.conf,
-                       .iou = options.iou,
-                       .max_det = options.max_det,
-                       .agnostic = options.agnostic,
-                       .classes = options.classes});
+  return RawKind::raw;
+}
+
+SelectionOptions Detector::State::selection_options() const {
+  return {.conf = options.conf,
+          .iou = options.iou,
+          .max_det = options.max_det,
+          .agnostic = options.agnostic,
+          .classes = options.classes};
+}
+
+Result<std::vector<Detection>> Detector::State::select(const std::byte* raw, const Shape& shape,
+                                                       int64_t index) {
+  const DType type = engine->outputs()[0].type;
+  HONE_ASSIGN(const RawKind kind, kind_of(shape));
+  HONE_ASSIGN(const size_t bytes, byte_count(type, std::span(shape).subspan(1)));
+  const std::byte* own = raw + static_cast<size_t>(index) * bytes;
+  if (kind == RawKind::selected) return selected_rows(own, shape[1]);
+  return selector.run({.data = own, .type = type, .shape = {shape[1], shape[2]}}, selection_options());
 }
 
 // Rows of x1, y1, x2, y2, score, class, best first.
