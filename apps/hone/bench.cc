@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "build/open_model.h"
 #include "hone/arguments.h"
+#include "hone/bench_pictures.h"
 #include "hone/commands.h"
 #include "measure/gpu_measure.h"
 #include "measure/measure.h"
@@ -23,6 +24,7 @@ struct BenchArguments {
   DeviceArguments device;
   size_t threads = 0, iterations = 10;
   bool layers = false;
+  PictureBench pictures;
 };
 
 struct BenchResult {
@@ -102,6 +104,14 @@ Result<> bench_model(const BenchArguments& a) {
         range.min[i] = std::min(range.min[i], shape[i]), range.max[i] = std::max(range.max[i], shape[i]);
     }
   HONE_ASSIGN(const auto engine, open_model(a.model, request, build_options));
+  if (!a.pictures.picture.empty()) {
+    PictureBench bench = a.pictures;
+    bench.batch = static_cast<size_t>(a.batch);
+    bench.options.imgsz = request.imgsz;
+    bench.options.device = a.device.device;
+    bench.options.thread_count = a.threads;
+    return bench_pictures(engine, bench);
+  }
   HONE_ASSIGN(const auto context,
               ExecutionContext::create(engine, {.device = a.device.device, .thread_count = a.threads}));
   if (runs.empty()) {
@@ -154,9 +164,14 @@ void add_bench(CLI::App& app, CommandLine& line) {
   c->add_option("--timing-cache", a->timing_cache, "Remember kernel timings in this file");
   c->add_flag("--layers", a->layers, "A line a layer");
   c->add_option("--json", a->json, "Write the results here");
+  c->add_option("--end-to-end", a->pictures.picture,
+                "Time the way from this picture to boxes instead; --batch copies of it");
+  c->add_option("--runs", a->pictures.runs, "Runs of --end-to-end")->check(CLI::Range(1, 1000000));
+  c->add_option("--conf", a->pictures.options.conf, "Least score, for --end-to-end")
+      ->check(CLI::Range(0.0, 1.0));
   c->footer(
       "example:\n  hone bench yolov8m.engine --shape images:1x3x640x640 --shape images:4x3x736x1280 "
-      "--duration 5s");
+      "--duration 5s\n  hone bench yolov8m.engine --end-to-end bus.jpg");
   c->callback([a, &line] { line.work = [a] { return bench_model(*a); }; });
 }
 
