@@ -19,30 +19,36 @@ struct Params {
 
 constexpr int kTileW = 64, kTileH = 4, kWarps = 8;
 constexpr int kRows = (kTileH - 1) * SH + (KH - 1) * DH + 1, kColumns = (kTileW - 1) * SW + (KW - 1) * DW + 1;
-constexpr bool kHold = KS * NT <= 24;  // the weights stay in registers
-constexpr int kAtOnce = 5;             // pixels a thread asks for at once
+constexpr bool kStaged = KS * NT <= 24;  // the weights are read from shared memory
+constexpr int kAtOnce = 5;            // pixels a thread asks for at once
 
-extern "C" __global__ void __launch_bounds__(kWarps * 32, 2) conv_stem(const __grid_constant__ Params p) {
+// Words from a pixel to the first and second tap pair that a thread's `quad` multiplies in step s; taps behind the last
+// have zero weights.
+__device__ __forceinline__ int tap_offset(int s, int half, int quad) {
+  const int tap = s * 4 + half * 2 + (quad >> 1), known = tap < KH * KW ? tap : 0;
+  return (known / KW * DH * kColumns + known % KW * DW) * 2 + (quad & 1);
+}
+
+extern "C" __global__ void __launch_bounds__(kWarps * 32, NT <= 6 ? 4 : 3) conv_stem(const __grid_constant__ Params p) {
   __shared__ __align__(16) uint2 patch[kRows * kColumns];
+  __shared__ __align__(16) uint2 staged[kStaged ? KS * NT * 32 : 1];
   __shared__ __align__(16) float bias[NT * 8];
+  __shared__ int2 tap_at[KS][4];
   const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, quad = lane & 3, row = lane >> 2;
   const int tile_x = blockIdx.x % p.tiles_x, rest = blockIdx.x / p.tiles_x;
   const int tile_y = rest % p.tiles_y, image = rest / p.tiles_y, first = blockIdx.y * NT * 8;
-  const uint2* weights = p.weights + (i64)blockIdx.y * KS * NT * 32 + lane;
+  const uint2* weights = p.weights + (i64)blockIdx.y * KS * NT * 32;
   release_successors();
-  uint2 held[kHold ? KS : 1][kHold ? NT : 1];
-  if constexpr (kHold) {
-#pragma unroll
-    for (int s = 0; s < KS; s++)
-#pragma unroll
-      for (int j = 0; j < NT; j++) held[s][j] = weights[(s * NT + j) * 32];
-  }
+  if constexpr (kStaged)
+    for (int i = tid; i < KS * NT * 32; i += kWarps * 32) staged[i] = weights[i];
   if (tid < NT * 8) bias[tid] = p.bias[first + tid] * kBiasScale;
+  for (int i = tid; i < KS * 4; i += kWarps * 32)
+    tap_at[i / 4][i % 4] = make_int2(tap_offset(i / 4, 0, i % 4), tap_offset(i / 4, 1, i % 4));
   wait_for_predecessors();
 
   const int y0 = tile_y * kTileH * SH - p.pad_top, x0 = tile_x * kTileW * SW - p.pad_left;
   const INPUT* picture = p.in + image * p.in_image;
-  const i64 plane = (i64)p.in_h * p.in_w;
+  const int plane = p.in_h * p.in_w;
 #pragma unroll 1
   for (int first_pixel = 0; first_pixel < kRows * kColumns; first_pixel += kWarps * 32 * kAtOnce) {
     INPUT v[kAtOnce][CIN];  // many loads under way before the first is used
@@ -50,7 +56,7 @@ extern "C" __global__ void __launch_bounds__(kWarps * 32, 2) conv_stem(const __g
     for (int j = 0; j < kAtOnce; j++) {
       const int i = first_pixel + j * (kWarps * 32) + tid, r = i / kColumns, y = y0 + r, x = x0 + i - r * kColumns;
       const bool inside = i < kRows * kColumns && y >= 0 && y < p.in_h && x >= 0 && x < p.in_w;
-      const i64 pixel = (i64)y * p.in_w + x;
+      const int pixel = y * p.in_w + x;
 #pragma unroll
       for (int c = 0; c < CIN; c++)
         v[j][c] = inside ? (PLAIN ? picture[c * plane + pixel] : picture[pixel * p.in_pixel + c]) : INPUT{};
@@ -67,14 +73,6 @@ extern "C" __global__ void __launch_bounds__(kWarps * 32, 2) conv_stem(const __g
   }
   __syncthreads();
 
-  int tap_at[KS][2];  // words from a pixel to this thread's taps; taps behind the last have zero weights
-#pragma unroll
-  for (int s = 0; s < KS; s++)
-#pragma unroll
-    for (int h = 0; h < 2; h++) {
-      const int tap = s * 4 + h * 2 + (quad >> 1), known = tap < KH * KW ? tap : 0;
-      tap_at[s][h] = (known / KW * DH * kColumns + known % KW * DW) * 2 + (quad & 1);
-    }
   const u32* words = (const u32*)patch;
 #pragma unroll 1
   for (int strip = warp; strip < kTileH * kTileW / 16; strip += kWarps) {
@@ -83,12 +81,13 @@ extern "C" __global__ void __launch_bounds__(kWarps * 32, 2) conv_stem(const __g
     float d[NT][4];
 #pragma unroll
     for (int j = 0; j < NT; j++) d[j][0] = d[j][1] = d[j][2] = d[j][3] = 0.f;
-#pragma unroll
+#pragma unroll 1  // else every step's operands are fetched at once, and half as many blocks fit
     for (int s = 0; s < KS; s++) {
-      const u32 a[4] = {at[tap_at[s][0]], at[tap_at[s][0] + 16 * SW], at[tap_at[s][1]], at[tap_at[s][1] + 16 * SW]};
+      const int2 tap = tap_at[s][quad];
+      const u32 a[4] = {at[tap.x], at[tap.x + 16 * SW], at[tap.y], at[tap.y + 16 * SW]};
 #pragma unroll
       for (int j = 0; j < NT; j++) {
-        const uint2 b = kHold ? held[kHold ? s : 0][kHold ? j : 0] : weights[(s * NT + j) * 32];
+        const uint2 b = (kStaged ? staged : weights)[(s * NT + j) * 32 + lane];
         mma(d[j], a, b.x, b.y);
       }
     }
