@@ -21,40 +21,52 @@ struct BuildArguments {
   bool is_static = false, strip_source = false;
 };
 
-// Named --min, --opt and --max shapes make one profile; what is missing is filled from the others.
-Result<Profile> profile_from_flags(const BuildArguments& a) {
+// Named --min, --opt and --max shapes; what is missing is filled from the others. An input with several --opt
+// gives as many profiles of one range, each tuned at its own shape.
+Result<std::vector<Profile>> profiles_from_flags(const BuildArguments& a) {
   HONE_ASSIGN(const auto min, parse_named_shapes(a.min));
-  HONE_ASSIGN(const auto opt, parse_named_shapes(a.opt));
   HONE_ASSIGN(const auto max, parse_named_shapes(a.max));
-  Profile profile;
-  for (const auto* shapes : {&opt, &max, &min})
-    for (const auto& [name, shape] : *shapes) profile[name] = {shape, shape, shape};
-  for (auto& [name, range] : profile) {
-    const auto pick = [&, key = name](std::initializer_list<const std::map<std::string, Shape>*> order) {
-      for (const auto* shapes : order)
-        if (const auto found = shapes->find(key); found != shapes->end()) return found->second;
-      return Shape{};
-    };
-    range = {pick({&min, &opt, &max}), pick({&opt, &max, &min}), pick({&max, &opt, &min})};
+  std::map<std::string, std::vector<Shape>> wanted;
+  for (const auto& text : a.opt) {
+    HONE_ASSIGN(auto named, parse_named_shape(text));
+    wanted[named.first].push_back(std::move(named.second));
   }
-  return profile;
+  for (const auto* shapes : {&max, &min})
+    for (const auto& [name, shape] : *shapes)
+      if (!wanted.contains(name)) wanted[name] = {shape};
+  size_t count = 0;
+  for (const auto& [name, shapes] : wanted) count = std::max(count, shapes.size());
+  std::vector<Profile> profiles(count);
+  for (const auto& [name, shapes] : wanted) {
+    ShapeRange range{.min = shapes[0], .opt = {}, .max = shapes[0]};
+    for (const Shape& shape : shapes)
+      for (size_t i = 0; i < std::min(shape.size(), range.min.size()); ++i)
+        range.min[i] = std::min(range.min[i], shape[i]), range.max[i] = std::max(range.max[i], shape[i]);
+    if (const auto least = min.find(name); least != min.end()) range.min = least->second;
+    if (const auto largest = max.find(name); largest != max.end()) range.max = largest->second;
+    for (size_t i = 0; i < count; ++i) {
+      range.opt = shapes[std::min(i, shapes.size() - 1)];
+      profiles[i][name] = range;
+    }
+  }
+  return profiles;
 }
 
 Result<> build_engine(const BuildArguments& a) {
   BuildOptions options;
-  HONE_ASSIGN(Profile profile, profile_from_flags(a));
+  HONE_ASSIGN(options.profiles, profiles_from_flags(a));
   ShapeRequest request{.batch = a.batch, .dynamic = !a.is_static};
   if (!a.imgsz.empty()) {
     HONE_ASSIGN(request.imgsz, parse_imgsz(a.imgsz));
   }
-  if (profile.empty()) {
+  if (options.profiles.empty()) {
     HONE_ASSIGN(const Graph graph, import_model(a.model));
     std::vector<TensorInfo> inputs;
     for (const ValueId id : graph.inputs)
       inputs.push_back({graph.value(id).name, graph.desc(id).type, graph.desc(id).shape, {}});
-    HONE_ASSIGN(profile, profile_for(inputs, graph.metadata, request));
+    HONE_ASSIGN(Profile profile, profile_for(inputs, graph.metadata, request));
+    if (!profile.empty()) options.profiles.push_back(std::move(profile));
   }
-  if (!profile.empty()) options.profiles.push_back(std::move(profile));
   options.precisions = a.precisions;
   options.targets = a.targets;
   if (!a.device.empty()) options.targets.insert(options.targets.begin(), a.device);
@@ -96,7 +108,7 @@ void add_build(CLI::App& app, CommandLine& line) {
   c->add_option("--batch", a->batch, "Largest batch")->check(CLI::Range(1, 4096));
   c->add_flag("--static", a->is_static, "Exactly this size and batch, nothing smaller");
   c->add_option("--min", a->min, "Least shape of an input, NAME:1x3x640x640");
-  c->add_option("--opt", a->opt, "Shape of an input to be fastest at");
+  c->add_option("--opt", a->opt, "Shape of an input to be fastest at; repeated: several");
   c->add_option("--max", a->max, "Largest shape of an input");
   c->add_option("--precision", a->precisions, "What kernels may compute in: f32, f16, bf16")->delimiter(',');
   c->add_option("--device", a->device,
