@@ -9,7 +9,8 @@ namespace {
 
 constexpr int kHeaderBytes = 2048, kAlignment = 1024, kBarriers = 62;
 constexpr int kReservedPerBlock = 1024;  // shared memory that the driver takes for itself
-constexpr int kFlatWidth = 45;           // widest map whose raster with a zero column beats blocks of 8x8
+constexpr int kRasterWidth = 45;         // wider maps are better off in blocks of 8x8
+constexpr double kIdlePartner = 1.5, kWideRaster = 1.5;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -81,7 +82,7 @@ bool fill(const Sm90Variant& v, const CudaConv& c, const GpuTraits& gpu, int sha
     const int waves = (p.tiles + blocks - 1) / blocks;  // as many waves with fewer blocks
     const auto even = static_cast<int>(ceil_div(ceil_div(p.tiles, waves), p.n_tiles)) * p.n_tiles;
     blocks = std::min(blocks, even);
-    p.streaming = !(p.ring_b == stages_b && p.tiles > blocks);
+    p.streaming = p.ring_b != stages_b;
   }
   if (v.ping_pong && (p.streaming || p.ring_a % (v.warpgroups * stages_a) != 0)) return false;
   p.grid = blocks * v.split;
@@ -113,6 +114,7 @@ std::string check(const Sm90Variant& v, const CudaConv& c, const GpuTraits& gpu)
                         c.out_width == (c.in_width - 1) / c.stride_w + 1;
   const int kind = filter_1 ? 1 : filter_3 ? (c.stride_h == 1 ? 3 : 2) : 0;
   if (kind != v.kind) return "is for another filter, stride or padding";
+  if (c.residual_upsampled && kind != 1) return "takes an upsampled residual at 1x1 alone";
   if (kind == 2 && (c.in_height < 2 || c.in_width < 2)) return "the input is smaller than two pixels";
   if (!whole_vectors(c.in_channels))
     return "input channels " + std::to_string(c.in_channels) + " are no multiple of 8";
@@ -157,22 +159,24 @@ std::vector<Sm90Plan> sm90_plans(const Sm90Variant& v, const CudaConv& c, const 
     if (!arrange(v, c, arrangement, sub_x, placed)) return;
     const int shares = std::min(v.blocks_at_once(c.has_residual), 2);
     for (int share = 1; share <= shares; ++share)
-      for (const int ring_a : input_rings(v, placed))
-        for (const bool persistent : {false, true}) {
-          if (persistent ? v.split > 1 || placed.tiles <= gpu.multiprocessors : v.ping_pong) continue;
-          Sm90Plan plan = placed;
-          if (!fill(v, c, gpu, share, ring_a, persistent, plan)) continue;
-          plan.estimated_us = sm90_cost_us(v, c, gpu, plan);
-          plans.push_back(plan);
-        }
+      for (const int ring_a : input_rings(v, placed)) {
+        Sm90Plan plan = placed;
+        if (!fill(v, c, gpu, share, ring_a, v.persistent, plan)) continue;
+        plan.estimated_us = sm90_cost_us(v, c, gpu, plan);
+        // What a tuned engine holds must run at every size, if not well.
+        if (v.raster && c.out_width > kRasterWidth) plan.estimated_us *= kWideRaster;
+        // With a tile a block nobody stores while another multiplies.
+        if (v.ping_pong && plan.tiles <= gpu.multiprocessors) plan.estimated_us *= kIdlePartner;
+        plans.push_back(plan);
+      }
   };
   if (v.kind == 1) {
     add(2, 1);
   } else {
     const int units = v.m * (v.ping_pong ? 1 : v.warpgroups);
-    for (int sub_x = 1; sub_x <= units; sub_x *= 2)
+    for (int sub_x = 1; sub_x <= units && !v.raster; sub_x *= 2)
       if (units % sub_x == 0) add(0, sub_x);
-    if (c.out_width <= kFlatWidth) add(1, 1);
+    if (v.raster) add(1, 1);
   }
   if (plans.empty()) reason = "its rings do not fit into shared memory";
   return plans;
@@ -191,8 +195,17 @@ const std::vector<Sm90Variant>& sm90_variants() {
     std::vector<Sm90Variant> v;
     for (const int kind : {1, 3, 2}) {
       const auto add = [&](int n, int m, int warpgroups, int split, bool ping_pong) {
-        v.push_back(
-            {.kind = kind, .n = n, .m = m, .warpgroups = warpgroups, .split = split, .ping_pong = ping_pong});
+        for (const bool raster : {false, true})
+          for (const bool persistent : {false, true})
+            if ((!raster || kind != 1) && (ping_pong ? persistent : !persistent || split == 1))
+              v.push_back({.kind = kind,
+                           .n = n,
+                           .m = m,
+                           .warpgroups = warpgroups,
+                           .split = split,
+                           .ping_pong = ping_pong,
+                           .persistent = persistent,
+                           .raster = raster});
       };
       for (const int n : {16, 32, 48, 64, 80, 96, 128, 144, 192, 256}) {
         add(n, 1, 1, 1, false);
@@ -217,7 +230,8 @@ std::string sm90_name(const Sm90Variant& v) {
                                                : "k3s2") +
                      "_n" + std::to_string(v.n) + "_m" + std::to_string(v.m) + "w" +
                      std::to_string(v.warpgroups);
-  if (v.ping_pong) name += "_pp";
+  if (v.ping_pong || v.persistent) name += v.ping_pong ? "_pp" : "_p";
+  if (v.raster) name += "_r";
   if (v.split > 1) name += "_s" + std::to_string(v.split);
   return name;
 }

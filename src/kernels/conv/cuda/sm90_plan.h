@@ -17,6 +17,9 @@ struct Sm90Variant {
   int n = 64, m = 1, warpgroups = 1;
   int split = 1;           // blocks of a cluster that share the input channels of a tile
   bool ping_pong = false;  // persistent, weights resident, a warpgroup stores while another multiplies
+  // How it runs, of no account to what is compiled: blocks that take tile after tile; tiles that are
+  // stretches of a raster with one zero column instead of squares of 8x8.
+  bool persistent = false, raster = false;
 
   int accumulators() const { return m * n / 2; }  // a thread
   int producer_warps() const { return accumulators() >= 128 ? 4 : 2; }
