@@ -52,7 +52,8 @@ class Stages {
 };
 
 Result<> check_stage_name(const std::string& stage) {
-  std::vector<std::string> known = {"import", "join_convolutions", "lower_precision", "bound", "plan"};
+  std::vector<std::string> known = {
+      "import", "convolve_before_upsampling", "join_convolutions", "lower_precision", "bound", "plan"};
   for (const PassStage s : {PassStage::portable, PassStage::bound})
     for (const auto name : pass_names(s)) known.emplace_back(name);
   if (stage.empty() || std::find(known.begin(), known.end(), stage) != known.end()) return {};

@@ -87,9 +87,12 @@ Descs infer_op(const Conv& op, const InferArgs& args) {
   }
   if (op.has_residual) {
     HONE_TRY(args.same_type(0, next));
-    if (args.shape(next) != shape)
+    Shape wanted = shape;
+    if (op.residual_upsampled)
+      for (size_t i = 2; i < wanted.size(); ++i) wanted[i] = wanted[i] % 2 == 0 ? wanted[i] / 2 : -1;
+    if (args.shape(next) != wanted)
       return wrong("the residual has shape " + shape_text(args.shape(next)) + " instead of " +
-                   shape_text(shape));
+                   shape_text(wanted));
   }
   return one(args.type(0), std::move(shape));
 }

@@ -124,17 +124,20 @@ struct Activation {
 };
 
 // Inputs x, weight [M, C/group, k…], bias [M]?, residual? (same shape as the output, added after the
-// activation). strides, dilations: one a spatial axis; pads: begins then ends. Empty means 1s and 0s.
+// activation; or, upsampled, half as high and wide, each element added to a square of four before it).
+// strides, dilations: one a spatial axis; pads: begins then ends. Empty means 1s and 0s.
 struct Conv {
   Ints strides = {}, pads = {}, dilations = {};
   int64_t group = 1;
   Activation activation;                        // set by fusion
   bool has_bias = false, has_residual = false;  // which optional inputs follow the weight
+  bool residual_upsampled = false;
   static constexpr const char* name = "Conv";
   template <class V>
   void visit(V& v) {
     v("strides", strides), v("pads", pads), v("dilations", dilations), v("group", group);
     v("activation", activation), v("has_bias", has_bias), v("has_residual", has_residual);
+    v("residual_upsampled", residual_upsampled);
   }
 };
 // Inputs x, weight [C, M/group, k…], bias?

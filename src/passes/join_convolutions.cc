@@ -123,13 +123,4 @@ bool join_convolutions(Graph& graph) {
   return true;
 }
 
-Result<> run_gpu_passes(Graph& graph, DType type, const PassContext& context) {
-  if (join_convolutions(graph)) {
-    if (const auto checked = verify(graph); !checked)
-      return error(StatusCode::internal, "after join_convolutions: " + checked.error().message);
-    if (context.observe) context.observe("join_convolutions", graph);
-  }
-  return lower_precision(graph, type, context);
-}
-
 }  // namespace hone

@@ -79,6 +79,56 @@ TEST(JoinConvolutions, convolutions_of_one_value_become_one_and_a_split) {
   EXPECT_FALSE(join_convolutions(g));
 }
 
+TEST(ConvolveBeforeUpsampling, a_pointwise_convolution_of_a_concat_is_taken_apart) {
+  Graph g;
+  g.add_input("low", {DType::f32, {1, 16, 4, 4}});
+  g.add_input("skip", {DType::f32, {1, 8, 8, 8}});
+  const ValueId low = g.inputs[0], skip = g.inputs[1];
+  const ValueId scales = g.add_constant("scales", Constant::floats({4}, std::vector<float>{1, 1, 2, 2}));
+  const ValueId up =
+      g.add("up", Resize{.coordinates = CoordinateMode::asymmetric, .nearest = NearestMode::floor},
+            {low, kNoValue, scales});
+  const ValueId both = g.add("both", Concat{.axis = 1}, {up, skip});
+  const ConstantPtr weights = random_floats({32, 24, 1, 1}, 3);
+  const ValueId y = g.add("conv", Conv{.activation = {UnaryKind::silu}, .has_bias = true},
+                          {both, g.add_constant("w", weights), g.add_constant("b", random_floats({32}, 2))});
+  g.outputs = {y};
+  bind(g);
+  ASSERT_TRUE(convolve_before_upsampling(g));
+  ASSERT_TRUE(verify(g)) << print(g);
+  EXPECT_THAT(texts(g), ElementsAre("Conv f32", "Conv f32"));
+  EXPECT_EQ(g.desc(g.nodes[0].outputs[0]).shape, (Shape{1, 32, 4, 4}));
+  EXPECT_EQ(g.nodes[1].inputs[0], skip);
+  EXPECT_EQ(g.nodes[1].inputs.back(), g.nodes[0].outputs[0]);
+  EXPECT_TRUE(std::get<Conv>(g.nodes[1].op).residual_upsampled);
+  const auto all = weights->to_floats(), of_low = g.value(g.nodes[0].inputs[1]).constant->to_floats(),
+             rest = g.value(g.nodes[1].inputs[1]).constant->to_floats();
+  ASSERT_TRUE(all && of_low && rest);
+  for (size_t m = 0; m < 32; ++m)
+    for (size_t c = 0; c < 24; ++c)
+      EXPECT_EQ((*all)[m * 24 + c], c < 16 ? (*of_low)[m * 16 + c] : (*rest)[m * 8 + c - 16]);
+  EXPECT_FALSE(convolve_before_upsampling(g));
+}
+
+TEST(ConvolveBeforeUpsampling, other_resizes_and_shared_values_stay) {
+  for (const auto& [scale, nearest, shared] :
+       {std::tuple{2.1f, NearestMode::floor, false}, std::tuple{2.0f, NearestMode::ceil, false},
+        std::tuple{2.0f, NearestMode::floor, true}}) {
+    Graph g;
+    g.add_input("low", {DType::f32, {1, 16, 4, 4}});
+    g.add_input("skip", {DType::f32, {1, 8, 8, 8}});
+    const ValueId scales = g.add_constant("s", Constant::floats({4}, std::vector<float>{1, 1, scale, scale}));
+    const ValueId up = g.add("up", Resize{.coordinates = CoordinateMode::asymmetric, .nearest = nearest},
+                             {g.inputs[0], kNoValue, scales});
+    const ValueId both = g.add("both", Concat{.axis = 1}, {up, g.inputs[1]});
+    const ValueId y = g.add("conv", Conv{}, {both, g.add_constant("w", random_floats({8, 24, 1, 1}, 3))});
+    g.outputs = {y};
+    if (shared) g.outputs.push_back(up);
+    bind(g);
+    EXPECT_FALSE(convolve_before_upsampling(g)) << print(g);
+  }
+}
+
 TEST(LowerPrecision, to_f32_changes_nothing) {
   Graph g = picture_graph();
   g.outputs = {add_conv(g, "a", g.inputs[0], 8)};

@@ -30,8 +30,10 @@ void promote_to_f32(Graph& graph, bool keep_io);
 // behind Casts. Nodes after (and with) the box decode stay f32 (DecodeBoxes, and what follows it).
 void convert_to_f16(Graph& graph, bool keep_f32_io);
 
-// What helps a GPU alone, on a bound graph after the bound passes: join_convolutions, then lower_precision.
+// What helps a GPU alone, on a bound graph after the bound passes: convolve_before_upsampling,
+// join_convolutions, then lower_precision.
 Result<> run_gpu_passes(Graph& graph, DType type, const PassContext& context);
+bool convolve_before_upsampling(Graph& graph);
 bool join_convolutions(Graph& graph);
 // A bound graph whose floating values are f32, after the bound passes: up to the last convolution or matrix
 // product values become `type` (f16 or bf16), behind Casts; graph inputs and outputs keep their types.

@@ -1,5 +1,6 @@
 // y[n, m, o] = act(bias[m] + sum_{c, k} w[m, c, k] x[n, g C/group + c, o stride + k dilation - pad]) +
-// residual[n, m, o] Sums are f64. ONNX Conv, any number of spatial axes.
+// residual[n, m, o], or act(… + residual[n, m, o / 2]) of an upsampled one. Sums are f64. ONNX Conv, any
+// number of spatial axes.
 #include <algorithm>
 
 #include "kernels/element.h"
@@ -72,14 +73,21 @@ void convolve(const Conv& conv, const RunArgs& args) {
     int64_t at_output = static_cast<int64_t>(job) * out_size;
     double acc[kStrip];
     walk<0>(out_plane.first(w.rank - 1), {}, [&](const Dims& at, const auto&) {
+      const T* low_row = nullptr;  // of an upsampled residual
+      if (conv.residual_upsampled) {
+        int64_t row = static_cast<int64_t>(job);
+        for (size_t i = 0; i + 1 < w.rank; ++i) row = row * (out_plane[i] / 2) + at[i] / 2;
+        low_row = residual + row * (width / 2);
+      }
       for (int64_t first = 0; first < width; first += kStrip) {
         const int64_t count = std::min(kStrip, width - first);
         std::fill_n(acc, count, bias ? static_cast<double>(widen(bias[m])) : 0.0);
         sum_strip(acc, first, count, first_channel, in_plane, taps, per_group, w, at);
         for (int64_t i = 0; i < count; ++i, ++at_output) {
-          const double value = activate(conv.activation, acc[i]);
-          y[at_output] =
-              narrow<T>(residual ? value + static_cast<double>(widen(residual[at_output])) : value);
+          if (low_row) acc[i] += static_cast<double>(widen(low_row[(first + i) / 2]));
+          double value = activate(conv.activation, acc[i]);
+          if (residual && !low_row) value += static_cast<double>(widen(residual[at_output]));
+          y[at_output] = narrow<T>(value);
         }
       }
     });
@@ -99,6 +107,7 @@ std::string check(const Problem& p) {
     return "has operands of unequal rank";
   if (conv.group < 1 || in[1] != filter[1] * conv.group || out[1] != filter[0] || out[1] % conv.group)
     return "has channels that do not fit its groups";
+  if (conv.residual_upsampled && !conv.has_residual) return "has no residual to upsample";
   return check_window(in.size() - 2, conv.strides, conv.pads, conv.dilations);
 }
 

@@ -18,6 +18,7 @@ struct Extras {
   UnaryKind activation = UnaryKind::identity;
   bool bias = true, residual = false;
   DType type = DType::f32;
+  bool upsampled = false;  // the residual
 };
 
 void add_conv(Problems& out, const ConvShape& s, const Extras& extras) {
@@ -25,18 +26,21 @@ void add_conv(Problems& out, const ConvShape& s, const Extras& extras) {
   conv.activation = {.kind = extras.activation, .alpha = 0.1f, .beta = 0.5f};
   conv.has_bias = extras.bias;
   conv.has_residual = extras.residual;
+  conv.residual_upsampled = extras.upsampled;
   Shape filter = {s.m, s.x[1] / s.group};
   filter.insert(filter.end(), s.kernel.begin(), s.kernel.end());
   MakeProblem make(conv);
   make.input(extras.type, s.x).constant(extras.type, filter);
   if (extras.bias) make.constant(extras.type, {s.m});
   if (extras.residual) {
-    // The residual has the output's shape.
+    // The residual has the output's shape, or half its height and width.
     Problems without;
     Conv plain = conv;
-    plain.has_residual = plain.has_bias = false;
+    plain.has_residual = plain.has_bias = plain.residual_upsampled = false;
     MakeProblem(plain).input(extras.type, s.x).constant(extras.type, filter).add_to(without);
-    make.input(extras.type, without[0].outputs[0].shape);
+    Shape shape = without[0].outputs[0].shape;
+    for (size_t i = 2; extras.upsampled && i < shape.size(); ++i) shape[i] /= 2;
+    make.input(extras.type, std::move(shape));
   }
   make.add_to(out);
 }
@@ -71,6 +75,12 @@ const ConvShape kOdd[] = {
 
 void conv_problems(ProblemSet set, Problems& out) {
   if (set == ProblemSet::parity) {
+    for (const Shape& x : {Shape{1, 40, 6, 10}, Shape{3, 72, 14, 22}, Shape{2, 13, 4, 2}})
+      for (const DType type : {DType::f32, DType::bf16})
+        add_conv(out, {.x = x, .m = x[1] % 8 == 0 ? 2 * x[1] : 11, .kernel = {1, 1}, .pads = {0, 0, 0, 0}},
+                 {.activation = UnaryKind::silu, .residual = true, .type = type, .upsampled = true});
+    add_conv(out, {.x = {2, 16, 8, 12}, .m = 24},
+             {.activation = UnaryKind::silu, .residual = true, .upsampled = true});
     int i = 0;
     for (const ConvShape& shape : kOdd) {
       add_conv(out, shape, {.bias = i % 3 != 0});

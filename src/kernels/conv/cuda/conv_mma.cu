@@ -323,13 +323,15 @@ extern "C" __global__ void __launch_bounds__(kThreads, BLOCKS) conv_mma(const __
       const int2 o = pixel_of(p, tile, warp_m * WM + i * 16 + (lane >> 2) + h * 8);
       if (o.x >= p.out_h || o.y >= p.out_w) continue;
       const int pixel = (tile.image * p.out_h + o.x) * p.out_w + o.y;
+      const int residual_pixel =
+          RESIDUAL == 2 ? upsampled_pixel(tile.image, o.x, o.y, p.out_h, p.out_w) : pixel;
 #ifndef F32
       uint4 rest[RESIDUAL ? kGroups : 1];
       if constexpr (RESIDUAL) {
 #pragma unroll
         for (int g = 0; g < kGroups; g++) {
           const int count = g == kFull ? 4 : 8;
-          rest[g] = load_residual((const u16*)p.residual, pixel, p.residual_stride, first + g * 32 + quad * count,
+          rest[g] = load_residual((const u16*)p.residual, residual_pixel, p.residual_stride, first + g * 32 + quad * count,
                                   count, p.out_channels);
         }
       }
@@ -339,23 +341,21 @@ extern "C" __global__ void __launch_bounds__(kThreads, BLOCKS) conv_mma(const __
         const int count = g == kFull ? 4 : 8, channel = first + g * 32 + quad * count;
         float v[8];
 #pragma unroll
-        for (int j = 0; j < count; j++)
-          v[j] = finish(acc[i][g * 4 + j / 2][h * 2 + (j & 1)], bias[g][j], p.alpha, p.beta);
-        if constexpr (RESIDUAL) {
+        for (int j = 0; j < count; j++) v[j] = acc[i][g * 4 + j / 2][h * 2 + (j & 1)];
+        const auto add = [&] {
 #ifdef F32
-          const float* rest = (const float*)p.residual + (i64)pixel * p.residual_stride + channel;
+          const float* rest = (const float*)p.residual + (i64)residual_pixel * p.residual_stride + channel;
 #pragma unroll
           for (int j = 0; j < count; j++)
             if (channel + j < p.out_channels) v[j] += rest[j];
 #else
-          const u32 w[4] = {rest[g].x, rest[g].y, rest[g].z, rest[g].w};
-#pragma unroll
-          for (int j = 0; j < count / 2; j++) {
-            v[2 * j] += low_of(w[j]);
-            v[2 * j + 1] += high_of(w[j]);
-          }
+          add_residual(v, rest[RESIDUAL ? g : 0], count);
 #endif
-        }
+        };
+        if constexpr (RESIDUAL == 2) add();
+#pragma unroll
+        for (int j = 0; j < count; j++) v[j] = finish(v[j], bias[g][j], p.alpha, p.beta);
+        if constexpr (RESIDUAL == 1) add();
         store_channels(p.out, pixel, p.out_stride, channel, count, p.out_channels, v);
       }
     }

@@ -9,6 +9,7 @@ struct Params {
   i64 x_pixel, residual_pixel, y_pixel;
   int images, height, width, channels_a_group, out_height, out_width, out_channels, out_channels_a_group;
   int kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x;
+  int residual_upsampled;  // half as high and wide, added before the activation
   float alpha, beta;
 };
 
@@ -35,8 +36,12 @@ extern "C" __global__ void conv_simple(const __grid_constant__ Params p) {
           sum += to_float(in[c]) * weight[i64(c) * p.out_channels];
       }
     }
+    if (p.residual != nullptr && p.residual_upsampled) {
+      const int low = (image * (p.out_height / 2) + row / 2) * (p.out_width / 2) + column / 2;
+      sum += to_float(p.residual[i64(low) * p.residual_pixel + channel]);
+    }
     float value = activate(sum, p.alpha, p.beta);
-    if (p.residual != nullptr) value += to_float(p.residual[i64(pixel) * p.residual_pixel + channel]);
+    if (p.residual != nullptr && !p.residual_upsampled) value += to_float(p.residual[i64(pixel) * p.residual_pixel + channel]);
     p.y[i64(pixel) * p.y_pixel + channel] = from_float<TARGET>(value);
   }
 }

@@ -15,6 +15,7 @@ struct ConvParams {
   int64_t x_pixel, residual_pixel, y_pixel;
   int images, height, width, channels_a_group, out_height, out_width, out_channels, out_channels_a_group;
   int kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x;
+  int residual_upsampled;
   float alpha, beta;
 };
 
@@ -92,6 +93,7 @@ void enqueue(const CudaCall& call) {
                           .pad_x = attribute(conv.pads, 1, 0),
                           .dilation_y = attribute(conv.dilations, 0, 1),
                           .dilation_x = attribute(conv.dilations, 1, 1),
+                          .residual_upsampled = conv.residual_upsampled,
                           .alpha = conv.activation.alpha,
                           .beta = conv.activation.beta};
   const int64_t count = element_count(out).value_or(0);

@@ -7,7 +7,7 @@
 // permuted inside the pack, so that a thread ends up with 8 consecutive ones: a 16-byte store.
 //
 // Options: BN output channels a tile; MI times 64 pixels a warpgroup; NWG warpgroups; KIND 1 (1x1), 3 (3x3), 2 (3x3
-// at stride 2); NK steps of 16 input channels a chunk; TPS taps a weight stage; RESIDUAL; SPLIT (a cluster's blocks
+// at stride 2); NK steps of 16 input channels a chunk; TPS taps a weight stage; RESIDUAL (2: 1x1 alone); SPLIT (a cluster's blocks
 // share the input channels); F32_OUT; SCALAR (output channels are no multiple of 8).
 // In front: types.cuh, activation.cuh, epilogue.cuh, hopper.cuh, and wgmma(d, a, b) for this BN.
 
@@ -26,7 +26,7 @@ struct Params {
   int sub_x_log2, sub_x, sub_y, tiles_x, tiles_per_image, pitch, n_tiles, tiles;
   int streaming, ping_pong;  // weights pass by again for every tile; each warpgroup has a tile of its own
   u32 weight_tile_bytes, split_multiplier;
-  Divisor by_n_tiles, by_tiles_per_image, by_tiles_x, by_pitch;
+  Divisor by_n_tiles, by_tiles_per_image, by_tiles_x, by_pitch, by_out_h, by_out_w;
   float alpha, beta;
 };
 
@@ -35,10 +35,14 @@ constexpr int kProducerWarps = MI * BN / 2 >= 128 ? 4 : 2;
 constexpr int kConsumers = NWG * 128, kThreads = kConsumers + 32 * kProducerWarps;
 // Blocks that share a multiprocessor, as Sm90Variant::blocks_at_once() has it: a block's warps are dealt out to four
 // schedulers, each with a quarter of the registers.
+constexpr int kHeldResidual = 6;  // 16-byte pieces
 constexpr int kRegisters = (MI * BN / 2 + (SPLIT ? 76 : RESIDUAL ? 56 : 40) + 7) / 8 * 8;
 constexpr int kFit = 65536 / ((kThreads + 127) / 128 * 128 * kRegisters);
 constexpr int kBlocksAtOnce = kFit < 1 ? 1 : kFit > 4 ? 4 : kFit;
 constexpr int kFullGroups = BN / 32, kGroups = (BN + 31) / 32, kUnits = MI * 2 * kGroups;
+// Groups of channels whose residual is asked for before the last chunk's products; the others follow, each when one of
+// these has been used.
+constexpr int kAhead = RESIDUAL ? (kHeldResidual / (2 * MI) < kGroups ? kHeldResidual / (2 * MI) : kGroups) : 0;
 constexpr int kTaps = KIND == 1 ? 1 : 9;
 constexpr u32 kStageBytes = TPS * NK * BN * 32;
 
@@ -55,6 +59,13 @@ DEVICE Place place_of(const Params& p, int m) {
   at.tile_y = divide(at.rest, p.by_tiles_x);
   at.tile_x = at.rest - at.tile_y * p.tiles_x;
   return at;
+}
+
+// Where the residual of an output pixel, or of none (-1), lies.
+DEVICE int residual_pixel(const Params& p, int pixel) {
+  if (RESIDUAL != 2 || pixel < 0) return pixel;
+  const int row = divide(pixel, p.by_out_w), image = divide(row, p.by_out_h);
+  return upsampled_pixel(image, row - image * p.out_h, pixel - row * p.out_w, p.out_h, p.out_w);
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
@@ -277,7 +288,24 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
           phase_a ^= 1;
         }
       };
+      uint4 rest[RESIDUAL ? kAhead * 2 * MI : 1];
+      const int quad = lane & 3;
+      auto fetch_residual = [&](int g) {
+        const int count = g == kFullGroups ? 4 : 8;
+#pragma unroll
+        for (int mh = 0; mh < 2 * MI; mh++)
+          rest[g % kAhead * 2 * MI + mh] = load_residual(p.residual, residual_pixel(p, pixel[mh >> 1][mh & 1]),
+                                                         p.residual_stride, n * BN + g * 32 + quad * count, count,
+                                                         p.out_channels);
+      };
       for (int c = c0; c < c1; c++) {
+        if constexpr (RESIDUAL) {
+          if (c == c1 - 1) {
+            if (t == my_first) wait_for_predecessors();
+#pragma unroll
+            for (int g = 0; g < kAhead; g++) fetch_residual(g);
+          }
+        }
         if constexpr (KIND == 1) {
           barrier_wait(full_a + 8 * sa, phase_a);
           stage(a_base + sa * a_step, {0u}, true);
@@ -309,20 +337,6 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
             next_a();
           }
         }
-      }
-      uint4 rest[RESIDUAL ? (kUnits <= 8 ? kUnits : 2 * MI) : 1];
-      const int quad = lane & 3;
-      if constexpr (RESIDUAL && kUnits <= 8) {  // small tiles fetch it under the last products
-        if (t == my_first) wait_for_predecessors();
-#pragma unroll
-        for (int g = 0; g < kGroups; g++)
-#pragma unroll
-          for (int mh = 0; mh < 2 * MI; mh++) {
-            const int count = g == kFullGroups ? 4 : 8;
-            rest[g * 2 * MI + mh] =
-                load_residual(p.residual, pixel[mh >> 1][mh & 1], p.residual_stride, n * BN + g * 32 + quad * count, count,
-                              p.out_channels);
-          }
       }
       wgmma_wait<0>();
 #pragma unroll
@@ -367,12 +381,6 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
           b[q * 4 + 2] = f.z;
           b[q * 4 + 3] = f.w;
         }
-        if constexpr (RESIDUAL && kUnits > 8) {
-          if (t == my_first && g == 0) wait_for_predecessors();
-#pragma unroll
-          for (int mh = 0; mh < 2 * MI; mh++)
-            rest[mh] = load_residual(p.residual, pixel[mh >> 1][mh & 1], p.residual_stride, channel, count, p.out_channels);
-        }
 #pragma unroll
         for (int mh = 0; mh < 2 * MI; mh++) {
           const int u = g * 2 * MI + mh, mi = mh >> 1, h = mh & 1;
@@ -395,19 +403,15 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
           }
           float v[8];
 #pragma unroll
-          for (int j = 0; j < count; j++)
-            v[j] = finish(acc[mi][(g * 4 + j / 2) * 4 + h * 2 + (j & 1)], b[j], p.alpha, p.beta);
-          if constexpr (RESIDUAL) {
-            const uint4 r = rest[kUnits <= 8 ? u : mh];
-            const u32 w[4] = {r.x, r.y, r.z, r.w};
+          for (int j = 0; j < count; j++) v[j] = acc[mi][(g * 4 + j / 2) * 4 + h * 2 + (j & 1)];
+          if constexpr (RESIDUAL == 2) add_residual(v, rest[g % kAhead * 2 * MI + mh], count);
 #pragma unroll
-            for (int j = 0; j < count / 2; j++) {
-              v[2 * j] += low_of(w[j]);
-              v[2 * j + 1] += high_of(w[j]);
-            }
-          }
+          for (int j = 0; j < count; j++) v[j] = finish(v[j], b[j], p.alpha, p.beta);
+          if constexpr (RESIDUAL == 1) add_residual(v, rest[g % kAhead * 2 * MI + mh], count);
           if (pixel[mi][h] >= 0) store_channels(p.out, pixel[mi][h], p.out_stride, channel, count, p.out_channels, v);
         }
+        if constexpr (RESIDUAL)
+          if (g + kAhead < kGroups) fetch_residual(g + kAhead);
       }
     }
   }

@@ -42,7 +42,9 @@ std::string check_types(const Problem& problem, const Conv& op) {
     return "the weight is not plain floating point";
   if (!op.has_residual) return {};
   const TensorDesc& residual = problem.inputs[residual_index(op)];
-  if (residual.layout != Layout::nhwc || residual.shape != out.shape)
+  Shape wanted = out.shape;
+  if (op.residual_upsampled) wanted[2] /= 2, wanted[3] /= 2;
+  if (residual.layout != Layout::nhwc || residual.shape != wanted)
     return "the residual does not lie as the output";
   if (residual.type != in.type) return "the residual is not of the input's type";
   return {};
@@ -91,7 +93,7 @@ std::string read_cuda_conv(const Problem& problem, CudaConv& c) {
     return "the bias is not a constant of " + std::to_string(c.out_channels) + " channels";
   c.type = problem.inputs[0].type;
   c.f32_out = problem.outputs[0].type == DType::f32;
-  c.has_residual = op->has_residual;
+  c.has_residual = op->has_residual, c.residual_upsampled = op->residual_upsampled;
   c.activation = op->activation;
   if (c.activation.kind > UnaryKind::clip)
     return "has the activation " + std::string(unary_name(c.activation.kind));
@@ -112,7 +114,7 @@ std::vector<LayoutSignature> nhwc_signatures(std::span<const TensorDesc> inputs,
 
 std::vector<std::string> epilogue_options(const CudaConv& c) {
   std::vector<std::string> options = activation_options(c.activation, c.type);
-  options.push_back(define("RESIDUAL", c.has_residual ? 1 : 0));
+  options.push_back(define("RESIDUAL", c.residual_upsampled ? 2 : c.has_residual ? 1 : 0));
   if (c.type == DType::bf16) options.emplace_back("-DBF16");
   if (c.type == DType::f32) options.emplace_back("-DF32");
   if (c.f32_out) options.emplace_back("-DF32_OUT");

@@ -17,6 +17,7 @@ struct CudaConv : ConvGeometry {
   DType type = DType::f16;
   bool f32_out = false;
   bool has_residual = false;
+  bool residual_upsampled = false;
   Activation activation;
 
   int64_t out_pixels() const { return batch * out_area(); }

@@ -38,6 +38,7 @@ std::string read(const Problem& problem, CudaConv& c) {
   if (c.type != DType::f16 && c.type != DType::bf16) return "is for f16 and bf16";
   if (c.plain_input) return "wants channels innermost";
   if (c.group != c.in_channels || c.out_channels != c.in_channels) return "takes one filter a channel";
+  if (c.residual_upsampled) return "takes no upsampled residual";
   if (!whole_vectors(c.in_channels)) return "channels are no multiple of 8";
   if (c.taps() > kMostTaps) return "the filter is too large";
   return {};

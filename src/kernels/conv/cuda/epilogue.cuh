@@ -1,6 +1,6 @@
-// What a convolution does with a finished sum: bias, activation, residual, rounding, store. BF16: 16-bit values are
-// bfloat16; F32_OUT: the result is not rounded; SCALAR: output channels are no multiple of 8, so that 16 bytes of a
-// pixel may lie anywhere.
+// What a convolution does with a finished sum: bias, activation, residual, rounding, store. RESIDUAL: 1 is added after
+// the activation; 2 before it, and is upsampled: half as high and wide. BF16: 16-bit values are bfloat16; F32_OUT: the
+// result is not rounded; SCALAR: output channels are no multiple of 8, so that 16 bytes of a pixel may lie anywhere.
 // In front: types.cuh, activation.cuh.
 
 // Two floats to a word of two 16-bit values, `low` in the low half.
@@ -31,6 +31,21 @@ __device__ __forceinline__ float finish(float sum, float scaled_bias, float alph
     return fmaf(h, fast_tanh(h), h);
   } else {
     return activate(sum + scaled_bias, alpha, beta);
+  }
+}
+
+// The element of an upsampled residual that belongs to a pixel.
+__device__ __forceinline__ int upsampled_pixel(int image, int y, int x, int height, int width) {
+  return (image * (height / 2) + y / 2) * (width / 2) + x / 2;
+}
+
+// Adds a residual of 8 or 4 channels.
+__device__ __forceinline__ void add_residual(float (&v)[8], uint4 residual, int count) {
+  const u32 w[4] = {residual.x, residual.y, residual.z, residual.w};
+#pragma unroll
+  for (int j = 0; j < count / 2; j++) {
+    v[2 * j] += low_of(w[j]);
+    v[2 * j + 1] += high_of(w[j]);
   }
 }
 

@@ -80,7 +80,7 @@ std::string check(const MmaVariant& v, const CudaConv& c, const GpuTraits& gpu) 
 
 CudaConv flat_view(CudaConv c) {
   if (c.taps() != 1 || c.stride_h != 1 || c.stride_w != 1 || c.pad_top != 0 || c.pad_left != 0 ||
-      c.out_area() != c.in_area())
+      c.out_area() != c.in_area() || c.residual_upsampled)
     return c;
   c.in_width = c.out_width = c.out_pixels();
   c.in_height = c.out_height = c.batch = 1;

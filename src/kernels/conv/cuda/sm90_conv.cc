@@ -29,7 +29,7 @@ struct Params {
   int sub_x_log2, sub_x, sub_y, tiles_x, tiles_per_image, pitch, n_tiles, tiles;
   int streaming, ping_pong;
   uint32_t weight_tile_bytes, split_multiplier;
-  Divisor by_n_tiles, by_tiles_per_image, by_tiles_x, by_pitch;
+  Divisor by_n_tiles, by_tiles_per_image, by_tiles_x, by_pitch, by_out_h, by_out_w;
   float alpha, beta;
 };
 
@@ -111,6 +111,7 @@ class Sm90Runner final : public Runner {
     p.split_multiplier = static_cast<uint32_t>((65536 + variant.split - 1) / variant.split);
     p.by_n_tiles = make_divisor(plan.n_tiles), p.by_tiles_per_image = make_divisor(plan.tiles_per_image);
     p.by_tiles_x = make_divisor(plan.tiles_x), p.by_pitch = make_divisor(plan.pitch);
+    p.by_out_h = make_divisor(conv.out_height), p.by_out_w = make_divisor(conv.out_width);
     p.alpha = conv.activation.alpha, p.beta = conv.activation.beta;
     shape_.grid[0] = static_cast<unsigned>(plan.grid);
     shape_.block[0] = static_cast<unsigned>(variant.threads());
