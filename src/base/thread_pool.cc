@@ -1,7 +1,9 @@
 #include "base/thread_pool.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -13,6 +15,7 @@ namespace {
 // A layer of a network lasts 0.1 to 10 ms and the next follows at once, so a worker looks for work this many
 // times (some tens of microseconds) before it sleeps.
 constexpr int kSpins = 4000;
+constexpr size_t kMostThreads = 1024;
 
 inline void pause_cpu() {
 #if defined(__x86_64__)
@@ -26,10 +29,13 @@ inline void pause_cpu() {
 
 struct ThreadPool::Shared {
   std::vector<std::thread> threads;
-  std::atomic<uint32_t> epoch{0};  // one more for each run(); the lowest bit of `stopping` is apart
+  std::atomic<uint32_t> epoch{0};  // one more for each run(), and a last one to stop
   std::atomic<bool> stopping{false};
   std::atomic<size_t> next{0};
-  std::atomic<uint32_t> busy{0};  // workers that have not yet left the current run
+  // Workers inside the current run, and whether it still lets any in. A worker that the system wakes late, as
+  // on a busy machine, finds the run closed: nobody waits for it.
+  static constexpr uint32_t kClosed = uint32_t{1} << 31;
+  std::atomic<uint32_t> inside{kClosed};
   size_t count = 0;
   Task task = nullptr;
   void* context = nullptr;
@@ -46,17 +52,42 @@ struct ThreadPool::Shared {
       for (int spin = 0; spin < kSpins && epoch.load(std::memory_order_acquire) == seen; ++spin) pause_cpu();
       epoch.wait(seen, std::memory_order_acquire);
       if (stopping.load()) return;
-      ++seen;  // every worker takes part in every run, so epochs are never skipped
+      seen = epoch.load(std::memory_order_acquire);
+      if (!enter()) continue;
       drain();
-      if (busy.fetch_sub(1, std::memory_order_acq_rel) == 1) busy.notify_one();
+      if (inside.fetch_sub(1, std::memory_order_acq_rel) == (kClosed | 1)) inside.notify_one();
     }
+  }
+
+  // The acquire pairs with the release that opened the run, be it the awaited one or the next.
+  bool enter() {
+    uint32_t now = inside.load(std::memory_order_relaxed);
+    do {
+      if (now & kClosed) return false;
+    } while (!inside.compare_exchange_weak(now, now + 1, std::memory_order_acq_rel));
+    return true;
+  }
+
+  void close_and_wait() {
+    uint32_t left = inside.fetch_or(kClosed, std::memory_order_acq_rel) | kClosed;
+    for (int spin = 0; spin < kSpins && left != kClosed; ++spin) {
+      pause_cpu();
+      left = inside.load(std::memory_order_acquire);
+    }
+    for (; left != kClosed; left = inside.load(std::memory_order_acquire))
+      inside.wait(left, std::memory_order_acquire);
   }
 };
 
 ThreadPool::ThreadPool(size_t thread_count) : shared_(std::make_unique<Shared>()) {
   if (thread_count == 0) thread_count = usable_cores();
-  for (size_t i = 1; i < thread_count; ++i)
-    shared_->threads.emplace_back([s = shared_.get()] { s->worker(); });
+  thread_count = std::min(thread_count, kMostThreads);
+  try {
+    for (size_t i = 1; i < thread_count; ++i)
+      shared_->threads.emplace_back([s = shared_.get()] { s->worker(); });
+  } catch (const std::system_error&) {
+    return;  // the system gives no more: the threads that there are do the work
+  }
 }
 
 ThreadPool::~ThreadPool() {
@@ -78,14 +109,11 @@ void ThreadPool::run(size_t count, Task task, void* context) {
   s.task = task;
   s.context = context;
   s.next.store(0, std::memory_order_relaxed);
-  s.busy.store(static_cast<uint32_t>(s.threads.size()), std::memory_order_relaxed);
+  s.inside.store(0, std::memory_order_release);
   s.epoch.fetch_add(1, std::memory_order_release);
   s.epoch.notify_all();
   s.drain();
-  for (int spin = 0; spin < kSpins && s.busy.load(std::memory_order_acquire) != 0; ++spin) pause_cpu();
-  for (uint32_t left = s.busy.load(std::memory_order_acquire); left != 0;
-       left = s.busy.load(std::memory_order_acquire))
-    s.busy.wait(left, std::memory_order_acquire);
+  s.close_and_wait();
 }
 
 }  // namespace hone
