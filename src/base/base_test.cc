@@ -54,9 +54,27 @@ TEST(File, AMissingFileIsNamed) {
   EXPECT_FALSE(MappedFile::open("/"));
 }
 
-TEST(File, AFullDiskIsAnErrorAndLeavesNothing) {
+TEST(File, AFullDiskIsAnError) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "skipped: no /dev/full";
-  EXPECT_FALSE(write_file("/dev/full/x", std::string("x")));
+  const auto written = write_file("/dev/full", std::string("x"));
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().message, "cannot write /dev/full: No space left on device");
+}
+
+TEST(File, WhatIsNoFileIsWrittenAndNotReplaced) {
+  EXPECT_TRUE(write_file("/dev/null", std::string("x")));
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+  EXPECT_FALSE(write_file(::testing::TempDir(), std::string("x")));
+}
+
+TEST(File, ALinkStaysALink) {
+  const auto target = scratch("link_target"), link = scratch("link");
+  std::filesystem::remove(link);
+  ASSERT_TRUE(write_file(target, std::string("old")));
+  std::filesystem::create_symlink(target, link);
+  ASSERT_TRUE(write_file(link, std::string("new")));
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_EQ(*read_text_file(target), "new");
 }
 
 TEST(Float16, EveryHalfComesBackAsItWas) {
@@ -101,6 +119,14 @@ TEST(ThreadPool, EveryIndexRunsOnceInEveryRun) {
     for (int repeat = 0; repeat < 300; ++repeat) pool.run(counts.size(), [&](size_t i) { ++counts[i]; });
     for (const auto& count : counts) EXPECT_EQ(count.load(), 300);
   }
+}
+
+TEST(ThreadPool, AnAbsurdNumberOfThreadsIsBroughtDownToWhatTheSystemGives) {
+  ThreadPool pool(size_t{1} << 40);
+  EXPECT_LE(pool.thread_count(), 1024u);
+  std::atomic<size_t> ran{0};
+  pool.run(5000, [&](size_t) { ++ran; });
+  EXPECT_EQ(ran.load(), 5000u);
 }
 
 TEST(ThreadPool, RangesCoverEverything) {

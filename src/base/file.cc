@@ -56,7 +56,16 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& target) {
   static std::atomic<unsigned> counter{0};
   AtomicFile file;
   file.target_ = target;
-  file.temporary_ = target;
+  struct stat info{};
+  if (::stat(target.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    file.descriptor_ = ::open(target.c_str(), O_WRONLY | O_CLOEXEC);
+    if (file.descriptor_ < 0) return system_error("write", target);
+    return file;
+  }
+  std::error_code ignored;
+  if (std::filesystem::is_symlink(target, ignored))
+    if (auto real = std::filesystem::canonical(target, ignored); !ignored) file.target_ = std::move(real);
+  file.temporary_ = file.target_;
   file.temporary_ += "." + std::to_string(::getpid()) + "." + std::to_string(counter++) + ".part";
   file.descriptor_ = ::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (file.descriptor_ < 0) return system_error("create", target);
@@ -72,12 +81,18 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 Result<> AtomicFile::write(std::span<const std::byte> bytes) {
-  HONE_TRY(write_at(size_, bytes));
+  if (!temporary_.empty()) HONE_TRY(write_at(size_, bytes));
   size_ += bytes.size();
+  while (temporary_.empty() && !bytes.empty()) {  // a pipe has no offsets
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return system_error("write", target_);
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
   return {};
 }
 
@@ -106,9 +121,9 @@ Result<> AtomicFile::pad_to(size_t alignment_bytes) {
 Result<> AtomicFile::commit() {
   const bool closed = ::close(descriptor_) == 0;
   descriptor_ = -1;
-  if (!closed || ::rename(temporary_.c_str(), target_.c_str()) != 0) {
+  if (!closed || (!temporary_.empty() && ::rename(temporary_.c_str(), target_.c_str()) != 0)) {
     auto failed = system_error("write", target_);
-    ::unlink(temporary_.c_str());
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
     return failed;
   }
   return {};

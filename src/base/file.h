@@ -31,7 +31,8 @@ class MappedFile {
 };
 
 // Writes to a temporary file beside the target and renames it on commit(); a writer destroyed before that
-// leaves the target as it was. Errors (a full disk, a missing folder) name the path and the system's reason.
+// leaves the target as it was. A symbolic link keeps pointing where it does; a terminal, a pipe or /dev/null
+// is written directly. Errors (a full disk, a missing folder) name the path and the system's reason.
 class AtomicFile {
  public:
   static Result<AtomicFile> create(const std::filesystem::path& target);
@@ -49,7 +50,7 @@ class AtomicFile {
 
  private:
   AtomicFile() = default;
-  std::filesystem::path target_, temporary_;
+  std::filesystem::path target_, temporary_;  // temporary_ empty: the target is written directly
   int descriptor_ = -1;
   size_t size_ = 0;
 };
