@@ -66,22 +66,17 @@ std::string read_amx(const Problem& problem, ConvGeometry& g) {
   return {};
 }
 
-size_t packed_bytes(const ConvGeometry& g) {
-  const int64_t blocks = g.out_blocks();
-  return static_cast<size_t>(blocks * kBlock) * sizeof(float) +
-         static_cast<size_t>(blocks * pairs_of(g.in_blocks()) * g.kernel_h * g.kernel_w * kWeightTile) * 2;
-}
-
 class AmxRunner final : public Runner {
  public:
-  AmxRunner(const ConvGeometry& geometry, const Conv& conv, size_t threads, std::span<const std::byte> packed)
+  AmxRunner(const ConvGeometry& geometry, const Conv& conv, size_t threads, const float* bias,
+            const uint16_t* weights)
       : g_(geometry),
         cut_(choose_cut(geometry, threads)),
         epilogue_(make_epilogue(conv)),
         residual_(conv.has_residual ? residual_index(conv) : 0),
         workers_(std::max<size_t>(threads, 1)),
-        bias_(reinterpret_cast<const float*>(packed.data())),
-        weights_(reinterpret_cast<const uint16_t*>(bias_ + g_.out_blocks() * kBlock)) {}
+        bias_(bias),
+        weights_(weights) {}
 
   void run(const RunArgs& args) noexcept override {
     const int64_t tasks = g_.batch * cut_.bands * cut_.groups;
@@ -151,42 +146,31 @@ class AmxRunner final : public Runner {
   const uint16_t* weights_;
 };
 
-class AmxConv final : public Kernel {
+class AmxConv final : public BlockedConv {
  public:
-  std::string_view name() const override { return "conv.cpu.amx_bf16"; }
-  std::string_view op() const override { return Conv::name; }
-  std::vector<LayoutSignature> signatures(const Op&, std::span<const TensorDesc> inputs,
-                                          std::span<const TensorDesc>) const override {
-    return {blocked_signatures(Layout::nchw16c, inputs).back()};
-  }
+  AmxConv() : BlockedConv("conv.cpu.amx_bf16", Layout::nchw16c) {}
+  std::string packing(const Problem&) const override { return "amx_bf16"; }
 
-  Verdict may_i(const Problem& problem) const override {
-    if (!cpu_features().amx_bf16) return Verdict::no("needs AMX with bf16");
-    ConvGeometry g;
-    if (std::string why = read_amx(problem, g); !why.empty()) return Verdict::no(why);
-    Verdict yes;
-    yes.legal = yes.image_stride = true;
-    yes.workspace_bytes =
+ private:
+  std::string missing() const override { return cpu_features().amx_bf16 ? "" : "needs AMX with bf16"; }
+  std::string read(const Problem& problem, ConvGeometry& g) const override { return read_amx(problem, g); }
+
+  void estimate(const Problem& problem, const ConvGeometry& g, Verdict& verdict) const override {
+    verdict.workspace_bytes =
         std::max<size_t>(problem.thread_count, 1) * choose_cut(g, problem.thread_count).worker_bytes;
     // Tiles do 16 times the work of f32 vectors; copying the input and the epilogue cost more than the sums.
-    yes.estimated_ms = estimate_ms(16, problem.thread_count, g.flops() / 16, 0.4, 2 * tensor_bytes(g));
-    return yes;
+    verdict.estimated_ms = estimate_ms(16, problem.thread_count, g.flops() / 16, 0.4, 2 * tensor_bytes(g));
   }
 
-  std::string packing(const Problem&) const override { return "amx_bf16"; }
-  std::vector<size_t> packed_inputs(const Problem& problem) const override {
-    return conv_packed_inputs(problem);
+  size_t weight_bytes(const ConvGeometry& g) const override {
+    const int64_t tiles = g.out_blocks() * pairs_of(g.in_blocks()) * g.kernel_h * g.kernel_w;
+    return static_cast<size_t>(tiles * kWeightTile) * sizeof(uint16_t);
   }
 
-  // bias in f32, then for each pair of output blocks (the last may be one) [pair of input blocks][tap][block]
-  // tiles
-  Result<std::vector<std::byte>> pack(const Problem& problem) const override {
-    ConvGeometry g;
-    if (std::string why = read_amx(problem, g); !why.empty()) return error(StatusCode::invalid_argument, why);
-    HONE_ASSIGN(const ConvWeights weights, read_weights(problem, g));
-    std::vector<std::byte> packed(packed_bytes(g));
-    std::memcpy(packed.data(), weights.bias.data(), weights.bias.size() * sizeof(float));
-    auto* tile = reinterpret_cast<uint16_t*>(packed.data() + weights.bias.size() * sizeof(float));
+  // For each pair of output blocks (the last may be one) [pair of input blocks][tap][block] tiles.
+  void pack_weights(const ConvGeometry& g, const std::vector<float>& weight,
+                    std::byte* packed) const override {
+    auto* tile = reinterpret_cast<uint16_t*>(packed);
     const int64_t blocks = g.out_blocks(), taps = g.kernel_h * g.kernel_w;
     for (int64_t block = 0; block < blocks; block += 2)
       for (int64_t in_pair = 0; in_pair < pairs_of(g.in_blocks()); ++in_pair)
@@ -197,18 +181,14 @@ class AmxConv final : public Kernel {
                 const int64_t m = b * kBlock + o, c = in_pair * 32 + k;
                 if (m >= g.out_channels || c >= g.in_channels) continue;
                 tile[k / 2 * 32 + o * 2 + k % 2] =
-                    f32_to_bf16(weights.weight[static_cast<size_t>((m * g.in_channels + c) * taps + tap)]);
+                    f32_to_bf16(weight[static_cast<size_t>((m * g.in_channels + c) * taps + tap)]);
               }
-    return packed;
   }
 
-  Result<std::unique_ptr<Runner>> prepare(const Problem& problem,
-                                          std::span<const std::byte> packed) const override {
-    ConvGeometry g;
-    if (std::string why = read_amx(problem, g); !why.empty()) return error(StatusCode::invalid_argument, why);
-    if (packed.size() != packed_bytes(g))
-      return error(StatusCode::invalid_argument, "conv.cpu.amx_bf16: packed weights of another size");
-    return std::make_unique<AmxRunner>(g, std::get<Conv>(problem.op), problem.thread_count, packed);
+  std::unique_ptr<Runner> runner(const Problem& problem, const ConvGeometry& g, const float* bias,
+                                 const std::byte* weights) const override {
+    return std::make_unique<AmxRunner>(g, std::get<Conv>(problem.op), problem.thread_count, bias,
+                                       reinterpret_cast<const uint16_t*>(weights));
   }
 };
 

@@ -156,6 +156,37 @@ std::vector<std::byte> to_bytes(const std::vector<float>& values) {
   return bytes;
 }
 
+Verdict BlockedConv::may_i(const Problem& problem) const {
+  if (std::string lacks = missing(); !lacks.empty()) return Verdict::no(std::move(lacks));
+  ConvGeometry g;
+  if (std::string why = read(problem, g); !why.empty()) return Verdict::no(std::move(why));
+  Verdict yes;
+  yes.legal = yes.image_stride = true;
+  estimate(problem, g, yes);
+  return yes;
+}
+
+Result<std::vector<std::byte>> BlockedConv::pack(const Problem& problem) const {
+  ConvGeometry g;
+  if (std::string why = read(problem, g); !why.empty()) return error(StatusCode::invalid_argument, why);
+  HONE_ASSIGN(const ConvWeights weights, read_weights(problem, g));
+  const size_t bias_bytes = weights.bias.size() * sizeof(float);
+  std::vector<std::byte> packed(bias_bytes + weight_bytes(g));
+  std::memcpy(packed.data(), weights.bias.data(), bias_bytes);
+  pack_weights(g, weights.weight, packed.data() + bias_bytes);
+  return packed;
+}
+
+Result<std::unique_ptr<Runner>> BlockedConv::prepare(const Problem& problem,
+                                                     std::span<const std::byte> packed) const {
+  ConvGeometry g;
+  if (std::string why = read(problem, g); !why.empty()) return error(StatusCode::invalid_argument, why);
+  const size_t bias_bytes = static_cast<size_t>(g.out_blocks() * g.block) * sizeof(float);
+  if (packed.size() != bias_bytes + weight_bytes(g))
+    return error(StatusCode::invalid_argument, std::string(name_) + ": packed weights of another size");
+  return runner(problem, g, reinterpret_cast<const float*>(packed.data()), packed.data() + bias_bytes);
+}
+
 const TileIsa kBaselineIsa = {&kTilesBaseline, [] { return true; }, ""};
 #if defined(__x86_64__)
 const TileIsa kAvx2Isa = {&kTilesAvx2, [] { return cpu_features().avx2_fma; }, "needs AVX2 and FMA"};

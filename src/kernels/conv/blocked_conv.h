@@ -67,6 +67,44 @@ double tensor_bytes(const ConvGeometry& geometry);
 
 std::vector<std::byte> to_bytes(const std::vector<float>& values);
 
+// What all of them do alike: they take the problems that read() does, and keep the bias in f32 and behind it
+// the weights in an order of their own.
+class BlockedConv : public Kernel {
+ public:
+  std::string_view name() const final { return name_; }
+  std::string_view op() const final { return Conv::name; }
+  std::vector<LayoutSignature> signatures(const Op&, std::span<const TensorDesc> inputs,
+                                          std::span<const TensorDesc>) const override {
+    return {blocked_signatures(blocked_, inputs).back()};
+  }
+  Verdict may_i(const Problem& problem) const final;
+  std::vector<size_t> packed_inputs(const Problem& problem) const final {
+    return conv_packed_inputs(problem);
+  }
+  Result<std::vector<std::byte>> pack(const Problem& problem) const final;
+  Result<std::unique_ptr<Runner>> prepare(const Problem& problem,
+                                          std::span<const std::byte> packed) const final;
+
+ protected:
+  BlockedConv(const char* name, Layout blocked) : name_(name), blocked_(blocked) {}
+  // "needs AVX2", or empty.
+  virtual std::string missing() const = 0;
+  // Fills the geometry, or says why the kernel cannot take the problem.
+  virtual std::string read(const Problem& problem, ConvGeometry& geometry) const = 0;
+  // Time and workspace of a problem that it takes.
+  virtual void estimate(const Problem& problem, const ConvGeometry& geometry, Verdict& verdict) const = 0;
+  virtual size_t weight_bytes(const ConvGeometry& geometry) const = 0;
+  // `packed` is zero so far.
+  virtual void pack_weights(const ConvGeometry& geometry, const std::vector<float>& weight,
+                            std::byte* packed) const = 0;
+  virtual std::unique_ptr<Runner> runner(const Problem& problem, const ConvGeometry& geometry,
+                                         const float* bias, const std::byte* weights) const = 0;
+
+ private:
+  const char* name_;
+  Layout blocked_;
+};
+
 // A conv kernel's rows differ in the instruction set alone.
 struct TileIsa {
   const TileTable* tiles;
@@ -77,5 +115,18 @@ extern const TileIsa kBaselineIsa;
 #if defined(__x86_64__)
 extern const TileIsa kAvx2Isa, kAvx512Isa;
 #endif
+
+// In f32 by tiles of registers.
+class TiledConv : public BlockedConv {
+ protected:
+  TiledConv(const TileIsa& isa, const char* name)
+      : BlockedConv(name, blocked_layout(*isa.tiles)), tiles_(*isa.tiles), isa_(isa) {}
+  std::string missing() const final { return isa_.available() ? "" : isa_.missing; }
+
+  const TileTable& tiles_;
+
+ private:
+  const TileIsa& isa_;
+};
 
 }  // namespace hone

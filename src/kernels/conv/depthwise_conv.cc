@@ -11,13 +11,14 @@ constexpr int64_t kBandPixels = 512;
 
 class DepthwiseRunner final : public Runner {
  public:
-  DepthwiseRunner(const TileTable& tiles, const ConvGeometry& geometry, const Conv& conv, const float* packed)
+  DepthwiseRunner(const TileTable& tiles, const ConvGeometry& geometry, const Conv& conv, const float* bias,
+                  const float* weights)
       : tiles_(tiles),
         g_(geometry),
         epilogue_(make_epilogue(conv)),
         residual_(conv.has_residual ? residual_index(conv) : 0),
-        bias_(packed),
-        weights_(packed + geometry.out_blocks() * geometry.block),
+        bias_(bias),
+        weights_(weights),
         band_rows_(std::clamp<int64_t>(kBandPixels / geometry.out_width, 1, geometry.out_height)) {}
 
   void run(const RunArgs& args) noexcept override {
@@ -64,71 +65,43 @@ class DepthwiseRunner final : public Runner {
   int64_t band_rows_;
 };
 
-class DepthwiseConv final : public Kernel {
+class DepthwiseConv final : public TiledConv {
  public:
-  DepthwiseConv(const TileIsa& isa, const char* name) : isa_(isa), tiles_(*isa.tiles), name_(name) {}
-  std::string_view name() const override { return name_; }
-  std::string_view op() const override { return Conv::name; }
-  std::vector<LayoutSignature> signatures(const Op&, std::span<const TensorDesc> inputs,
-                                          std::span<const TensorDesc>) const override {
-    return {blocked_signatures(blocked_layout(tiles_), inputs).back()};
-  }
-
-  Verdict may_i(const Problem& problem) const override {
-    if (!isa_.available()) return Verdict::no(isa_.missing);
-    ConvGeometry g;
-    if (std::string why = read_depthwise(problem, g); !why.empty()) return Verdict::no(why);
-    Verdict yes;
-    yes.legal = yes.image_stride = true;
-    yes.estimated_ms = estimate_ms(lanes_of(tiles_), problem.thread_count, g.flops(), 0.3, tensor_bytes(g));
-    return yes;
-  }
-
+  DepthwiseConv(const TileIsa& isa, const char* name) : TiledConv(isa, name) {}
   std::string packing(const Problem&) const override { return "depthwise" + std::to_string(tiles_.block); }
-  std::vector<size_t> packed_inputs(const Problem& problem) const override {
-    return conv_packed_inputs(problem);
-  }
-
-  // bias, then [block][kernel row][kernel column][channel in block]
-  Result<std::vector<std::byte>> pack(const Problem& problem) const override {
-    ConvGeometry g;
-    if (std::string why = read_depthwise(problem, g); !why.empty())
-      return error(StatusCode::invalid_argument, why);
-    HONE_ASSIGN(ConvWeights weights, read_weights(problem, g));
-    const int64_t taps = g.kernel_h * g.kernel_w;
-    std::vector<float> packed = std::move(weights.bias);
-    const size_t head = packed.size();
-    packed.resize(head + static_cast<size_t>(g.out_blocks() * g.block * taps));
-    for (int64_t c = 0; c < g.out_channels; ++c)
-      for (int64_t tap = 0; tap < taps; ++tap)
-        packed[head + static_cast<size_t>((c / g.block * taps + tap) * g.block + c % g.block)] =
-            weights.weight[static_cast<size_t>(c * taps + tap)];
-    return to_bytes(packed);
-  }
-
-  Result<std::unique_ptr<Runner>> prepare(const Problem& problem,
-                                          std::span<const std::byte> packed) const override {
-    ConvGeometry g;
-    if (std::string why = read_depthwise(problem, g); !why.empty())
-      return error(StatusCode::invalid_argument, why);
-    if (packed.size() !=
-        static_cast<size_t>(g.out_blocks() * g.block * (g.kernel_h * g.kernel_w + 1)) * sizeof(float))
-      return error(StatusCode::invalid_argument, std::string(name_) + ": packed weights of another size");
-    return std::make_unique<DepthwiseRunner>(tiles_, g, std::get<Conv>(problem.op),
-                                             reinterpret_cast<const float*>(packed.data()));
-  }
 
  private:
-  std::string read_depthwise(const Problem& problem, ConvGeometry& g) const {
+  std::string read(const Problem& problem, ConvGeometry& g) const override {
     if (std::string why = read_geometry(problem, tiles_, g); !why.empty()) return why;
     if (g.group != g.in_channels || g.group != g.out_channels) return "is not depthwise";
     if (g.plain_input) return "the input is plain";
     return {};
   }
 
-  const TileIsa& isa_;
-  const TileTable& tiles_;
-  const char* name_;
+  void estimate(const Problem& problem, const ConvGeometry& g, Verdict& verdict) const override {
+    verdict.estimated_ms =
+        estimate_ms(lanes_of(tiles_), problem.thread_count, g.flops(), 0.3, tensor_bytes(g));
+  }
+
+  size_t weight_bytes(const ConvGeometry& g) const override {
+    return static_cast<size_t>(g.out_blocks() * g.block * g.kernel_h * g.kernel_w) * sizeof(float);
+  }
+
+  // [block][kernel row][kernel column][channel in block]
+  void pack_weights(const ConvGeometry& g, const std::vector<float>& weight,
+                    std::byte* packed) const override {
+    const int64_t taps = g.kernel_h * g.kernel_w;
+    auto* out = reinterpret_cast<float*>(packed);
+    for (int64_t c = 0; c < g.out_channels; ++c)
+      for (int64_t tap = 0; tap < taps; ++tap)
+        out[(c / g.block * taps + tap) * g.block + c % g.block] = weight[static_cast<size_t>(c * taps + tap)];
+  }
+
+  std::unique_ptr<Runner> runner(const Problem& problem, const ConvGeometry& g, const float* bias,
+                                 const std::byte* weights) const override {
+    return std::make_unique<DepthwiseRunner>(tiles_, g, std::get<Conv>(problem.op), bias,
+                                             reinterpret_cast<const float*>(weights));
+  }
 };
 
 }  // namespace

@@ -85,13 +85,13 @@ ConvGeometry flatten(ConvGeometry g) {
 class DirectRunner final : public Runner {
  public:
   DirectRunner(const TileTable& tiles, const ConvGeometry& geometry, const Conv& conv, size_t threads,
-               const float* packed)
+               const float* bias, const float* weights)
       : tiles_(tiles),
         g_(flatten(geometry)),
         epilogue_(make_epilogue(conv)),
         residual_(conv.has_residual ? residual_index(conv) : 0),
-        bias_(packed),
-        weights_(packed + geometry.out_blocks() * geometry.block) {
+        bias_(bias),
+        weights_(weights) {
     int64_t floats = 0;
     panels_ = make_panels(g_, floats);
     cut_ = cut_work(g_, static_cast<int64_t>(panels_.size()), threads);
@@ -187,76 +187,56 @@ class DirectRunner final : public Runner {
   Cut cut_;
 };
 
-class DirectConv final : public Kernel {
+class DirectConv final : public TiledConv {
  public:
-  DirectConv(const TileIsa& isa, const char* name) : isa_(isa), tiles_(*isa.tiles), name_(name) {}
-  std::string_view name() const override { return name_; }
-  std::string_view op() const override { return Conv::name; }
+  DirectConv(const TileIsa& isa, const char* name) : TiledConv(isa, name) {}
   std::vector<LayoutSignature> signatures(const Op&, std::span<const TensorDesc> inputs,
                                           std::span<const TensorDesc>) const override {
     return blocked_signatures(blocked_layout(tiles_), inputs);
   }
+  std::string packing(const Problem& problem) const override {
+    const bool plain = problem.inputs[0].layout == Layout::plain;
+    return "direct" + std::to_string(tiles_.block) + (plain ? ".plain" : "");
+  }
 
-  Verdict may_i(const Problem& problem) const override {
-    if (!isa_.available()) return Verdict::no(isa_.missing);
-    ConvGeometry g;
-    if (std::string why = read_geometry(problem, tiles_, g); !why.empty()) return Verdict::no(why);
+ private:
+  std::string read(const Problem& problem, ConvGeometry& g) const override {
+    if (std::string why = read_geometry(problem, tiles_, g); !why.empty()) return why;
     if (g.group > 1 &&
         (g.plain_input || g.in_channels / g.group % g.block != 0 || g.out_channels / g.group % g.block != 0))
-      return Verdict::no("a group's channels are no multiple of " + std::to_string(g.block));
+      return "a group's channels are no multiple of " + std::to_string(g.block);
+    return {};
+  }
+
+  void estimate(const Problem& problem, const ConvGeometry& g, Verdict& verdict) const override {
     // Channels that fill a block with zeros cost as much as real ones.
     const double padded_in =
         g.plain_input ? 1.0
                       : static_cast<double>(g.in_blocks() * g.block) / static_cast<double>(g.in_channels);
     const double padded_out =
         static_cast<double>(g.out_blocks() * g.block) / static_cast<double>(g.out_channels);
-    Verdict yes;
-    yes.legal = yes.image_stride = true;
-    yes.estimated_ms = estimate_ms(lanes_of(tiles_), problem.thread_count, g.flops() * padded_in * padded_out,
-                                   0.75, tensor_bytes(g));
-    return yes;
+    verdict.estimated_ms = estimate_ms(lanes_of(tiles_), problem.thread_count,
+                                       g.flops() * padded_in * padded_out, 0.75, tensor_bytes(g));
   }
 
-  std::string packing(const Problem& problem) const override {
-    const bool plain = problem.inputs[0].layout == Layout::plain;
-    return "direct" + std::to_string(tiles_.block) + (plain ? ".plain" : "");
-  }
-  std::vector<size_t> packed_inputs(const Problem& problem) const override {
-    return conv_packed_inputs(problem);
-  }
-
-  Result<std::vector<std::byte>> pack(const Problem& problem) const override {
-    ConvGeometry g;
-    if (std::string why = read_geometry(problem, tiles_, g); !why.empty())
-      return error(StatusCode::invalid_argument, why);
-    HONE_ASSIGN(ConvWeights weights, read_weights(problem, g));
-    int64_t floats = 0;
-    const std::vector<Panel> panels = make_panels(g, floats);
-    std::vector<float> packed = std::move(weights.bias);
-    const size_t head = packed.size();
-    packed.resize(head + static_cast<size_t>(floats));
-    for (const Panel& panel : panels)
-      pack_panel(panel, g, weights.weight, packed.data() + head + panel.weights);
-    return to_bytes(packed);
-  }
-
-  Result<std::unique_ptr<Runner>> prepare(const Problem& problem,
-                                          std::span<const std::byte> packed) const override {
-    ConvGeometry g;
-    if (std::string why = read_geometry(problem, tiles_, g); !why.empty())
-      return error(StatusCode::invalid_argument, why);
+  size_t weight_bytes(const ConvGeometry& g) const override {
     int64_t floats = 0;
     make_panels(g, floats);
-    if (packed.size() != static_cast<size_t>(floats + g.out_blocks() * g.block) * sizeof(float))
-      return error(StatusCode::invalid_argument, std::string(name_) + ": packed weights of another size");
-    return std::make_unique<DirectRunner>(tiles_, g, std::get<Conv>(problem.op), problem.thread_count,
-                                          reinterpret_cast<const float*>(packed.data()));
+    return static_cast<size_t>(floats) * sizeof(float);
   }
 
- private:
-  const TileIsa& isa_;
-  const TileTable& tiles_;
-  const char* name_;
+  void pack_weights(const ConvGeometry& g, const std::vector<float>& weight,
+                    std::byte* packed) const override {
+    int64_t floats = 0;
+    for (const Panel& panel : make_panels(g, floats))
+      pack_panel(panel, g, weight, reinterpret_cast<float*>(packed) + panel.weights);
+  }
+
+  std::unique_ptr<Runner> runner(const Problem& problem, const ConvGeometry& g, const float* bias,
+                                 const std::byte* weights) const override {
+    return std::make_unique<DirectRunner>(tiles_, g, std::get<Conv>(problem.op), problem.thread_count, bias,
+                                          reinterpret_cast<const float*>(weights));
+  }
 };
 
 }  // namespace

@@ -3,9 +3,8 @@
 // number of spatial axes.
 #include <algorithm>
 
-#include "kernels/element.h"
+#include "kernels/conv/operands.h"
 #include "kernels/elementwise/activation.h"
-#include "kernels/window.h"
 
 namespace hone {
 namespace {
@@ -52,42 +51,34 @@ void sum_strip(double* acc, int64_t first, int64_t count, const T* x, std::span<
 
 template <class T>
 void convolve(const Conv& conv, const RunArgs& args) {
-  const Shape& in = args.inputs[0].desc->shape;
-  const Shape& filter = args.inputs[1].desc->shape;
-  const Shape& out = args.outputs[0].desc->shape;
-  const auto* x = static_cast<const T*>(args.inputs[0].data);
-  const auto* weight = static_cast<const T*>(args.inputs[1].data);
-  const auto* bias = conv.has_bias ? static_cast<const T*>(args.inputs[2].data) : nullptr;
+  const ConvOperands<T> o(conv, args);
   const auto* residual =
       conv.has_residual ? static_cast<const T*>(args.inputs[conv.has_bias ? 3 : 2].data) : nullptr;
-  auto* y = static_cast<T*>(args.outputs[0].data);
-
-  const Window w = make_window(std::span(filter).subspan(2), conv.strides, conv.pads, conv.dilations);
-  const auto in_plane = std::span(in).subspan(2), out_plane = std::span(out).subspan(2);
-  const int64_t m_count = out[1], per_group = filter[1], m_per_group = m_count / conv.group;
+  const auto in_plane = o.in_plane(), out_plane = o.out_plane();
+  const int64_t m_count = o.out[1], per_group = o.filter[1], m_per_group = m_count / conv.group;
   const int64_t in_size = product(in_plane), out_size = product(out_plane), width = out_plane.back();
-  args.threads->run(static_cast<size_t>(out[0] * m_count), [&](size_t job) {
+  args.threads->run(static_cast<size_t>(o.out[0] * m_count), [&](size_t job) {
     const int64_t n = static_cast<int64_t>(job) / m_count, m = static_cast<int64_t>(job) % m_count;
-    const T* first_channel = x + (n * in[1] + m / m_per_group * per_group) * in_size;
-    const T* taps = weight + m * product(std::span(filter).subspan(1));
+    const T* first_channel = o.x + (n * o.in[1] + m / m_per_group * per_group) * in_size;
+    const T* taps = o.weight + m * product(std::span(o.filter).subspan(1));
     int64_t at_output = static_cast<int64_t>(job) * out_size;
     double acc[kStrip];
-    walk<0>(out_plane.first(w.rank - 1), {}, [&](const Dims& at, const auto&) {
+    walk<0>(out_plane.first(o.window.rank - 1), {}, [&](const Dims& at, const auto&) {
       const T* low_row = nullptr;  // of an upsampled residual
       if (conv.residual_upsampled) {
         int64_t row = static_cast<int64_t>(job);
-        for (size_t i = 0; i + 1 < w.rank; ++i) row = row * (out_plane[i] / 2) + at[i] / 2;
+        for (size_t i = 0; i + 1 < o.window.rank; ++i) row = row * (out_plane[i] / 2) + at[i] / 2;
         low_row = residual + row * (width / 2);
       }
       for (int64_t first = 0; first < width; first += kStrip) {
         const int64_t count = std::min(kStrip, width - first);
-        std::fill_n(acc, count, bias ? static_cast<double>(widen(bias[m])) : 0.0);
-        sum_strip(acc, first, count, first_channel, in_plane, taps, per_group, w, at);
+        std::fill_n(acc, count, o.bias_of(m));
+        sum_strip(acc, first, count, first_channel, in_plane, taps, per_group, o.window, at);
         for (int64_t i = 0; i < count; ++i, ++at_output) {
           if (low_row) acc[i] += static_cast<double>(widen(low_row[(first + i) / 2]));
           double value = activate(conv.activation, acc[i]);
           if (residual && !low_row) value += static_cast<double>(widen(residual[at_output]));
-          y[at_output] = narrow<T>(value);
+          o.y[at_output] = narrow<T>(value);
         }
       }
     });
@@ -97,18 +88,12 @@ void convolve(const Conv& conv, const RunArgs& args) {
 std::string check(const Problem& p) {
   const Conv& conv = std::get<Conv>(p.op);
   const size_t inputs = 2 + (conv.has_bias ? 1u : 0u) + (conv.has_residual ? 1u : 0u);
-  if (std::string why = check_arity(p, inputs, inputs); !why.empty()) return why;
-  if (std::string why = check_floating(p, 0); !why.empty()) return why;
-  for (const TensorDesc& desc : p.inputs)
-    if (std::string why = check_same_type(p.inputs[0], desc); !why.empty()) return why;
-  if (std::string why = check_same_type(p.inputs[0], p.outputs[0]); !why.empty()) return why;
+  if (std::string why = check_conv_operands(p, conv, inputs); !why.empty()) return why;
   const Shape &in = p.inputs[0].shape, &filter = p.inputs[1].shape, &out = p.outputs[0].shape;
-  if (in.size() < 3 || filter.size() != in.size() || out.size() != in.size())
-    return "has operands of unequal rank";
-  if (conv.group < 1 || in[1] != filter[1] * conv.group || out[1] != filter[0] || out[1] % conv.group)
+  if (in[1] != filter[1] * conv.group || out[1] != filter[0] || out[1] % conv.group)
     return "has channels that do not fit its groups";
   if (conv.residual_upsampled && !conv.has_residual) return "has no residual to upsample";
-  return check_window(in.size() - 2, conv.strides, conv.pads, conv.dilations);
+  return {};
 }
 
 void compute(const Op& op, const RunArgs& args) {

@@ -105,15 +105,15 @@ void transform_filters(const Filters& w, Transformed& out) {
 class WinogradRunner final : public Runner {
  public:
   WinogradRunner(const TileTable& tiles, const ConvGeometry& geometry, const Conv& conv, size_t threads,
-                 const float* packed)
+                 const float* bias, const float* weights)
       : tiles_(tiles),
         g_(geometry),
         s_(choose_batches(geometry, threads)),
         panels_(make_panels(geometry)),
         epilogue_(make_epilogue(conv)),
         residual_(conv.has_residual ? residual_index(conv) : 0),
-        bias_(packed),
-        weights_(packed + geometry.out_blocks() * geometry.block) {}
+        bias_(bias),
+        weights_(weights) {}
 
   void run(const RunArgs& args) noexcept override { s_.shared ? run_shared(args) : run_batches(args); }
 
@@ -231,76 +231,13 @@ class WinogradRunner final : public Runner {
   const float *bias_, *weights_;
 };
 
-class WinogradConv final : public Kernel {
+class WinogradConv final : public TiledConv {
  public:
-  WinogradConv(const TileIsa& isa, const char* name) : isa_(isa), tiles_(*isa.tiles), name_(name) {}
-  std::string_view name() const override { return name_; }
-  std::string_view op() const override { return Conv::name; }
-  std::vector<LayoutSignature> signatures(const Op&, std::span<const TensorDesc> inputs,
-                                          std::span<const TensorDesc>) const override {
-    return {blocked_signatures(blocked_layout(tiles_), inputs).back()};
-  }
-
-  Verdict may_i(const Problem& problem) const override {
-    if (!isa_.available()) return Verdict::no(isa_.missing);
-    ConvGeometry g;
-    if (std::string why = read_winograd(problem, g); !why.empty()) return Verdict::no(why);
-    const Shape36 s = choose_batches(g, problem.thread_count);
-    const auto tiles = static_cast<double>(s.tiles * g.batch);
-    const auto blocks = static_cast<double>(g.in_blocks() + g.out_blocks());
-    Verdict yes;
-    yes.legal = yes.image_stride = true;
-    yes.workspace_bytes = s.workspace_bytes();
-    const double channels = static_cast<double>(g.block);
-    const double products =
-        2 * kPoints * tiles * static_cast<double>(g.in_blocks() * g.out_blocks()) * channels * channels;
-    // A transform of a tile and block takes about as long as 400 multiply-adds of a vector.
-    const double transforms = 2 * 400 * tiles * blocks * channels;
-    const double moved = 4 * kPoints * (tiles * blocks * channels + static_cast<double>(point_floats(g)));
-    yes.estimated_ms = estimate_ms(lanes_of(tiles_), problem.thread_count, products + transforms, 0.8,
-                                   tensor_bytes(g) + moved / 4);
-    return yes;
-  }
-
+  WinogradConv(const TileIsa& isa, const char* name) : TiledConv(isa, name) {}
   std::string packing(const Problem&) const override { return "winograd4." + std::to_string(tiles_.block); }
-  std::vector<size_t> packed_inputs(const Problem& problem) const override {
-    return conv_packed_inputs(problem);
-  }
-
-  // bias, then [point][panel][input channel][output channel of the panel]
-  Result<std::vector<std::byte>> pack(const Problem& problem) const override {
-    ConvGeometry g;
-    if (std::string why = read_winograd(problem, g); !why.empty())
-      return error(StatusCode::invalid_argument, why);
-    HONE_ASSIGN(ConvWeights weights, read_weights(problem, g));
-    const size_t head = weights.bias.size();
-    std::vector<std::byte> bytes((head + static_cast<size_t>(kPoints * point_floats(g))) * sizeof(float));
-    auto* packed = reinterpret_cast<float*>(bytes.data());
-    std::ranges::copy(weights.bias, packed);
-    for (const Panel& panel : make_panels(g)) {
-      const int64_t width = panel.blocks * g.block;
-      for (int64_t o = 0; o < width; o += kLanes)
-        for (int64_t c = 0; c < g.in_channels; ++c)
-          pack_lanes(g, weights.weight, panel.first_block * g.block + o, c,
-                     packed + head + panel.weights + c * width + o);
-    }
-    return bytes;
-  }
-
-  Result<std::unique_ptr<Runner>> prepare(const Problem& problem,
-                                          std::span<const std::byte> packed) const override {
-    ConvGeometry g;
-    if (std::string why = read_winograd(problem, g); !why.empty())
-      return error(StatusCode::invalid_argument, why);
-    if (packed.size() !=
-        static_cast<size_t>(kPoints * point_floats(g) + g.out_blocks() * g.block) * sizeof(float))
-      return error(StatusCode::invalid_argument, std::string(name_) + ": packed weights of another size");
-    return std::make_unique<WinogradRunner>(tiles_, g, std::get<Conv>(problem.op), problem.thread_count,
-                                            reinterpret_cast<const float*>(packed.data()));
-  }
 
  private:
-  std::string read_winograd(const Problem& problem, ConvGeometry& g) const {
+  std::string read(const Problem& problem, ConvGeometry& g) const override {
     if (std::string why = read_geometry(problem, tiles_, g); !why.empty()) return why;
     if (g.kernel_h != 3 || g.kernel_w != 3) return "the filter is not 3x3";
     if (g.stride_h != 1 || g.stride_w != 1 || g.dilation_h != 1 || g.dilation_w != 1)
@@ -310,6 +247,43 @@ class WinogradConv final : public Kernel {
     const int64_t tiles = (g.out_height + kTile - 1) / kTile * ((g.out_width + kTile - 1) / kTile);
     if (tiles * kTile * kTile > 2 * g.out_area()) return "tiles of 4x4 fit the output badly";
     return {};
+  }
+
+  void estimate(const Problem& problem, const ConvGeometry& g, Verdict& verdict) const override {
+    const Shape36 s = choose_batches(g, problem.thread_count);
+    const auto tiles = static_cast<double>(s.tiles * g.batch);
+    const auto blocks = static_cast<double>(g.in_blocks() + g.out_blocks());
+    verdict.workspace_bytes = s.workspace_bytes();
+    const double channels = static_cast<double>(g.block);
+    const double products =
+        2 * kPoints * tiles * static_cast<double>(g.in_blocks() * g.out_blocks()) * channels * channels;
+    // A transform of a tile and block takes about as long as 400 multiply-adds of a vector.
+    const double transforms = 2 * 400 * tiles * blocks * channels;
+    const double moved = 4 * kPoints * (tiles * blocks * channels + static_cast<double>(point_floats(g)));
+    verdict.estimated_ms = estimate_ms(lanes_of(tiles_), problem.thread_count, products + transforms, 0.8,
+                                       tensor_bytes(g) + moved / 4);
+  }
+
+  size_t weight_bytes(const ConvGeometry& g) const override {
+    return static_cast<size_t>(kPoints * point_floats(g)) * sizeof(float);
+  }
+
+  // [point][panel][input channel][output channel of the panel]
+  void pack_weights(const ConvGeometry& g, const std::vector<float>& weight,
+                    std::byte* packed) const override {
+    auto* out = reinterpret_cast<float*>(packed);
+    for (const Panel& panel : make_panels(g)) {
+      const int64_t width = panel.blocks * g.block;
+      for (int64_t o = 0; o < width; o += kLanes)
+        for (int64_t c = 0; c < g.in_channels; ++c)
+          pack_lanes(g, weight, panel.first_block * g.block + o, c, out + panel.weights + c * width + o);
+    }
+  }
+
+  std::unique_ptr<Runner> runner(const Problem& problem, const ConvGeometry& g, const float* bias,
+                                 const std::byte* weights) const override {
+    return std::make_unique<WinogradRunner>(tiles_, g, std::get<Conv>(problem.op), problem.thread_count, bias,
+                                            reinterpret_cast<const float*>(weights));
   }
 
   // Filters [first, first + kLanes) of input channel c, at each of the points.
@@ -325,10 +299,6 @@ class WinogradConv final : public Kernel {
     for (int64_t point = 0; point < kPoints; ++point)
       std::copy_n(points[point], kLanes, out + point * point_floats(g));
   }
-
-  const TileIsa& isa_;
-  const TileTable& tiles_;
-  const char* name_;
 };
 
 }  // namespace
