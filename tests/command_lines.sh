@@ -69,6 +69,11 @@ python3 -c "import json; r = json.load(open('bench.json')); assert r['results'][
 "$bin/hone" inspect street.pt --imgsz 320 --dump=import | grep >/dev/null Conv
 "$bin/yolo" predict model=street.pt source="$picture" imgsz=640 project="$scratch/runs" save_txt=True | grep >/dev/null 'Results saved to'
 
+"$bin/hone" build street.pt -o two.engine --level 0 --opt images:1x3x64x64 --opt images:3x3x320x320
+[ "$("$bin/hone" inspect two.engine --html two.html | grep -c '  profile images')" = 2 ] || fail "two profiles make not two"
+"$bin/hone" bench two.engine --shape images:3x3x320x320 --duration 0s --iterations 1 --warm-up 0s | grep >/dev/null 'images:3x3x320x320'
+grep -q '<td><code>conv.cpu' two.html || fail "inspect --html shows no kernel"
+
 refuses 2 "MODEL is required" "$bin/hone" detect
 refuses 2 "nosuch" "$bin/hone" nosuch
 refuses 1 "nowhere.pt" "$bin/hone" detect nowhere.pt "$picture"
@@ -82,6 +87,37 @@ refuses 1 "Unknown option: --nosuch" "$bin/trtexec" --onnx=street.onnx --nosuch
 refuses 1 "'formt' is not a valid YOLO argument" "$bin/yolo" export model=street.pt formt=onnx
 refuses 1 "FileNotFoundError" "$bin/yolo" export model=nowhere.pt format=onnx
 refuses 1 "/nowhere" "$bin/hone" build street.pt -o /nowhere/x.engine --level 0
-[ ! -e x.engine ] || fail "a refused build left a file"
+refuses 2 "--threads" "$bin/hone" detect small.engine "$picture" --threads 99999999
+refuses 2 "--conf" "$bin/hone" detect small.engine "$picture" --conf nan
+refuses 2 "--precision" "$bin/hone" detect street.pt "$picture" --precision f99
+refuses 2 "--opset" "$bin/hone" export street.pt --opset -1 -o x.onnx
+refuses 1 "device 'banana'" "$bin/hone" export street.pt --half --device banana -o x.onnx
+refuses 1 "is the model itself" "$bin/hone" export small.onnx
+refuses 1 "is fixed at 1x3x320x320" "$bin/hone" build small.onnx -o x.engine --imgsz 640
+refuses 1 "is fixed at 1x3x320x320" "$bin/hone" inspect small.onnx --shape images:1x3x64x64
+refuses 1 "is an engine" "$bin/hone" bench small.engine --imgsz 640
+refuses 1 "--duration abc" "$bin/hone" bench small.engine --duration abc
+refuses 1 "--deadline nan" "$bin/hone" build street.pt -o x.engine --deadline nan
+refuses 1 "is no .pt, no .onnx and no .engine" "$bin/hone" inspect "$picture"
+refuses 1 "is no JPEG" "$bin/hone" detect small.engine cut.pt
+mkdir empty
+refuses 1 "no pictures found" "$bin/hone" detect small.engine empty
+refuses 1 "cannot create the folder" "$bin/hone" detect small.engine "$picture" --json street.pt/boxes.json
+refuses 1 "ValueError" "$bin/yolo" export model=street.pt format=onnx imgsz=-1
+refuses 1 "ValueError" "$bin/yolo" export model=street.pt format=onnx device=banana
+refuses 1 "TypeError" "$bin/yolo" predict model=street.pt source="$picture" imgsz=abc
+python3 - <<'P'
+import struct
+header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 320, 320), }"
+header += ' ' * (117 - len(header)) + '\n'
+open('x.npy', 'wb').write(b'\x93NUMPY\x01\x00' + struct.pack('<H', len(header)) + header.encode() + bytes(4 * 3 * 320 * 320))
+P
+"$bin/hone" run --input images=x.npy small.engine --output-dir ran | grep >/dev/null 'output0 f32\[1x9x2100\]'
+refuses 1 "no input 'nope'" "$bin/hone" run small.engine --input images=x.npy --input nope=x.npy --output-dir ran2
+refuses 1 "'images' twice" "$bin/hone" run small.engine --input images=x.npy --input images=x.npy --output-dir ran2
+[ ! -e ran2 ] || fail "a refused run left a folder"
+"$bin/hone" detect small.engine "$picture" --quiet --json /dev/null
+[ -c /dev/null ] || fail "/dev/null was replaced"
+[ ! -e x.engine ] && [ ! -e x.onnx ] || fail "a refused build left a file"
 ls ./*.part 2>/dev/null && fail "temporary files were left behind"
 echo "every command line did what it says"

@@ -5,18 +5,19 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <optional>
 
 #include "base/log.h"
 
 namespace hone {
 namespace {
 
-// A number and the letters after it.
-Result<std::pair<double, std::string>> number_and_unit(const std::string& text) {
+// A number that is finite and not negative, and the letters after it.
+std::optional<std::pair<double, std::string>> number_and_unit(const std::string& text) {
   double value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || value < 0)
-    return error(StatusCode::invalid_argument, "'" + text + "' is not a number");
+  if (failure != std::errc{} || !(value >= 0) || std::isinf(value)) return std::nullopt;
   return std::pair(value, std::string(end, text.data() + text.size()));
 }
 
@@ -52,28 +53,44 @@ Result<std::map<std::string, Shape>> parse_named_shapes(const std::vector<std::s
   return shapes;
 }
 
-Result<size_t> parse_size_bytes(const std::string& text) {
-  HONE_ASSIGN(auto parsed, number_and_unit(text));
-  auto& [value, unit] = parsed;
+Result<size_t> parse_size_bytes(const std::string& option, const std::string& text) {
+  const auto wrong =
+      error(StatusCode::invalid_argument, option + " " + text + " is not a size such as 512MiB or 2GiB");
+  const auto parsed = number_and_unit(text);
+  if (!parsed) return wrong;
+  auto [value, unit] = *parsed;
   const std::string units = "BKMGT";
   const size_t power = unit.empty() ? 0 : units.find(static_cast<char>(std::toupper(unit[0])));
   const std::string rest = unit.empty() ? "" : unit.substr(1);
-  if (power == std::string::npos || (rest != "" && rest != "B" && rest != "iB"))
-    return error(StatusCode::invalid_argument, "'" + text + "' is not a size such as 512MiB or 2GiB");
+  if (power == std::string::npos || (rest != "" && rest != "B" && rest != "iB")) return wrong;
   for (size_t i = 0; i < power; ++i) value *= 1024;
+  if (value > 1e18) return wrong;
   return static_cast<size_t>(value);
 }
 
-Result<std::chrono::milliseconds> parse_time(const std::string& text) {
-  HONE_ASSIGN(const auto parsed, number_and_unit(text));
+Result<std::chrono::milliseconds> parse_time(const std::string& option, const std::string& text) {
+  constexpr double kMostMs = 1e12;  // 30 years
+  const auto parsed = number_and_unit(text).value_or(std::pair(0.0, std::string("?")));
   const auto& [value, unit] = parsed;
   const double factor = unit == "ms"                   ? 1
                         : unit.empty() || unit == "s"  ? 1000
                         : unit == "m" || unit == "min" ? 60000
                                                        : 0;
-  if (factor == 0)
-    return error(StatusCode::invalid_argument, "'" + text + "' is not a time such as 500ms, 60s or 2m");
+  if (factor == 0 || value * factor > kMostMs)
+    return error(StatusCode::invalid_argument,
+                 option + " " + text + " is not a time such as 500ms, 60s or 2m");
   return std::chrono::milliseconds(static_cast<int64_t>(value * factor));
+}
+
+std::string not_a_share(const std::string& text) {
+  double value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool fits = failure == std::errc{} && end == text.data() + text.size() && value >= 0 && value <= 1;
+  return fits ? "" : text + " is not a number from 0 to 1";
+}
+
+void add_threads(CLI::App& command, size_t& threads) {
+  command.add_option("--threads", threads, "CPU threads (default: every core)")->check(CLI::Range(0, 1024));
 }
 
 std::function<void(const std::string&, double)> progress_line() {
@@ -90,7 +107,8 @@ void DeviceArguments::add_to(CLI::App& command) {
   command
       .add_option("--precision", precisions,
                   "What kernels may compute in, for a .pt or .onnx: f32, f16, bf16")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "tf32"}));
 }
 
 void DeviceArguments::apply(BuildOptions& options) const {

@@ -22,10 +22,14 @@ Result<Shape> parse_imgsz(const std::string& text);
 // "images:1x3x640x640"; the name is cut at the last colon.
 Result<std::pair<std::string, Shape>> parse_named_shape(const std::string& text);
 Result<std::map<std::string, Shape>> parse_named_shapes(const std::vector<std::string>& texts);
-// "2GiB", "512M", "1000000".
-Result<size_t> parse_size_bytes(const std::string& text);
+// "2GiB", "512M", "1000000"; errors name the option.
+Result<size_t> parse_size_bytes(const std::string& option, const std::string& text);
 // "60s", "500ms", "2m"; a bare number is seconds.
-Result<std::chrono::milliseconds> parse_time(const std::string& text);
+Result<std::chrono::milliseconds> parse_time(const std::string& option, const std::string& text);
+// The parser's check of a share such as --conf: a number from 0 to 1.
+std::string not_a_share(const std::string& text);
+// --threads: 0 is every core.
+void add_threads(CLI::App& command, size_t& threads);
 
 // --device and --precision of the commands that run a model.
 struct DeviceArguments {

@@ -79,7 +79,7 @@ Result<BenchResult> bench_shape(const Engine& engine, ExecutionContext& context,
 
 Result<> bench_model(const BenchArguments& a) {
   std::vector<std::map<std::string, Shape>> runs;
-  ShapeRequest request{.batch = a.batch};
+  ShapeRequest request{.batch = a.batch, .strict = true};
   if (!a.imgsz.empty()) {
     HONE_ASSIGN(request.imgsz, parse_imgsz(a.imgsz));
   }
@@ -120,8 +120,8 @@ Result<> bench_model(const BenchArguments& a) {
       for (const auto& [name, range] : profile) runs.back().try_emplace(name, range.opt);
   }
   MeasureOptions options;
-  HONE_ASSIGN(options.duration, parse_time(a.duration));
-  HONE_ASSIGN(options.warm_up, parse_time(a.warm_up));
+  HONE_ASSIGN(options.duration, parse_time("--duration", a.duration));
+  HONE_ASSIGN(options.warm_up, parse_time("--warm-up", a.warm_up));
   options.iterations = a.iterations;
   const bool on_cpu = context->device() == "cpu";
   const std::string device =
@@ -152,14 +152,15 @@ void add_bench(CLI::App& app, CommandLine& line) {
   auto a = std::make_shared<BenchArguments>();
   c->add_option("MODEL", a->model, ".pt, .onnx or .engine")->required();
   c->add_option("--shape", a->shapes,
-                "NAME:1x3x640x640; repeat it to time several (default: the profile's opt)");
+                "NAME:1x3x640x640; repeat it to time several (default: the profile's opt)")
+      ->allow_extra_args(false);
   c->add_option("--imgsz", a->imgsz, "Picture size, for a .pt or .onnx");
   c->add_option("--batch", a->batch, "Batch, for a .pt or .onnx")->check(CLI::Range(1, 4096));
   c->add_option("--duration", a->duration, "How long to measure each shape");
   c->add_option("--warm-up", a->warm_up, "How long to run before that");
-  c->add_option("--iterations", a->iterations, "At least this many runs");
+  c->add_option("--iterations", a->iterations, "At least this many runs")->check(CLI::Range(1, 1000000));
   a->device.add_to(*c);
-  c->add_option("--threads", a->threads, "CPU threads (default: every core)");
+  add_threads(*c, a->threads);
   c->add_option("--level", a->level, "Tuning of a .pt or .onnx, 0 to 5")->check(CLI::Range(0, 5));
   c->add_option("--timing-cache", a->timing_cache, "Remember kernel timings in this file");
   c->add_flag("--layers", a->layers, "A line a layer");

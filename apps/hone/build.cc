@@ -55,7 +55,7 @@ Result<std::vector<Profile>> profiles_from_flags(const BuildArguments& a) {
 Result<> build_engine(const BuildArguments& a) {
   BuildOptions options;
   HONE_ASSIGN(options.profiles, profiles_from_flags(a));
-  ShapeRequest request{.batch = a.batch, .dynamic = !a.is_static};
+  ShapeRequest request{.batch = a.batch, .dynamic = !a.is_static, .strict = true};
   if (!a.imgsz.empty()) {
     HONE_ASSIGN(request.imgsz, parse_imgsz(a.imgsz));
   }
@@ -74,9 +74,9 @@ Result<> build_engine(const BuildArguments& a) {
   options.thread_count = a.threads;
   options.timing_cache = a.timing_cache;
   options.strip_source = a.strip_source;
-  HONE_ASSIGN(options.deadline, parse_time(a.deadline));
+  HONE_ASSIGN(options.deadline, parse_time("--deadline", a.deadline));
   if (!a.memory_limit.empty()) {
-    HONE_ASSIGN(options.memory_limit_bytes, parse_size_bytes(a.memory_limit));
+    HONE_ASSIGN(options.memory_limit_bytes, parse_size_bytes("--memory-limit", a.memory_limit));
   }
   options.progress = progress_line();
   if (!a.dump.empty()) {
@@ -107,10 +107,13 @@ void add_build(CLI::App& app, CommandLine& line) {
                 "Picture size the engine is fastest at: 640 or 736x1280 (height x width)");
   c->add_option("--batch", a->batch, "Largest batch")->check(CLI::Range(1, 4096));
   c->add_flag("--static", a->is_static, "Exactly this size and batch, nothing smaller");
-  c->add_option("--min", a->min, "Least shape of an input, NAME:1x3x640x640");
-  c->add_option("--opt", a->opt, "Shape of an input to be fastest at; repeated: several");
-  c->add_option("--max", a->max, "Largest shape of an input");
-  c->add_option("--precision", a->precisions, "What kernels may compute in: f32, f16, bf16")->delimiter(',');
+  c->add_option("--min", a->min, "Least shape of an input, NAME:1x3x640x640")->allow_extra_args(false);
+  c->add_option("--opt", a->opt, "Shape of an input to be fastest at; repeated: several")
+      ->allow_extra_args(false);
+  c->add_option("--max", a->max, "Largest shape of an input")->allow_extra_args(false);
+  c->add_option("--precision", a->precisions, "What kernels may compute in: f32, f16, bf16")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "tf32"}));
   c->add_option("--device", a->device,
                 "Tune here: cpu or cuda:0 (default: the GPU where --precision allows f16)");
   c->add_option("--target", a->targets,
@@ -120,7 +123,7 @@ void add_build(CLI::App& app, CommandLine& line) {
   c->add_option("--deadline", a->deadline, "Stop tuning after this time, e.g. 60s");
   c->add_option("--timing-cache", a->timing_cache, "Remember kernel timings in this file");
   c->add_option("--level", a->level, "0: no measuring … 5: measure every kernel")->check(CLI::Range(0, 5));
-  c->add_option("--threads", a->threads, "CPU threads (default: every core)");
+  add_threads(*c, a->threads);
   c->add_flag("--strip-source", a->strip_source,
               "Leave the source weights out: a smaller engine, for the tuned shapes and this CPU alone");
   c->add_option("--dump", a->dump, "Print the graph after a stage: import, a pass's name, bound, plan");

@@ -60,6 +60,8 @@ Result<> detect_sources(const DetectArguments& a) {
   build_options.thread_count = a.threads;
   a.device.apply(build_options);
   build_options.timing_cache = a.timing_cache;
+  if (const auto folder = std::filesystem::path(a.json).parent_path(); !folder.empty())
+    HONE_TRY(make_folder(folder));
   HONE_ASSIGN(const auto engine, open_model(a.model, shapes, build_options));
   request.done = [&](size_t index, size_t count, const PictureResult& result, const auto& class_names,
                      const DetectTimes& times) -> Result<> {
@@ -78,8 +80,6 @@ Result<> detect_sources(const DetectArguments& a) {
         s.total.postprocess_ms / count, shape_text(s.total.input_shape));
   if (!a.save.empty()) fmt::print("Annotated pictures saved to {}\n", a.save);
   if (a.json.empty()) return {};
-  if (const auto folder = std::filesystem::path(a.json).parent_path(); !folder.empty())
-    HONE_TRY(make_folder(folder));
   HONE_TRY(write_file(a.json, results_json(s.results, s.class_names) + "\n"));
   fmt::print("Boxes saved to {}\n", a.json);
   return {};
@@ -96,9 +96,8 @@ void add_detect(CLI::App& app, CommandLine& line) {
   c->add_option("--imgsz", a->imgsz,
                 "Size of the network's input: 640 or 736x1280 (default: the model's own)");
   c->add_flag("--no-rect", a->no_rect, "Pad to the full imgsz, not to the smallest rectangle");
-  c->add_option("--conf", a->conf, "Least score")->check(CLI::Range(0.0, 1.0));
-  c->add_option("--iou", a->iou, "Overlap above which the weaker of two boxes goes")
-      ->check(CLI::Range(0.0, 1.0));
+  c->add_option("--conf", a->conf, "Least score")->check(not_a_share);
+  c->add_option("--iou", a->iou, "Overlap above which the weaker of two boxes goes")->check(not_a_share);
   c->add_option("--classes", a->classes, "Only these class numbers: 0,2");
   c->add_flag("--agnostic", a->agnostic, "Boxes of different classes drop each other too");
   c->add_option("--max-det", a->max_det, "Most boxes a picture")->check(CLI::Range(1, 100000));
@@ -108,7 +107,7 @@ void add_detect(CLI::App& app, CommandLine& line) {
       ->check(CLI::Range(0, 5));
   c->add_option("--timing-cache", a->timing_cache, "Remember kernel timings in this file");
   a->device.add_to(*c);
-  c->add_option("--threads", a->threads, "CPU threads (default: every core)");
+  add_threads(*c, a->threads);
   c->footer(
       "examples:\n  hone detect yolov8n.pt bus.jpg --save out --json out/boxes.json\n  hone detect "
       "yolov8m.engine pictures/ --save out --conf 0.4");

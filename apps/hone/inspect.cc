@@ -12,6 +12,7 @@
 #include "engine/shape_range.h"
 #include "hone/arguments.h"
 #include "hone/commands.h"
+#include "hone/inspect_html.h"
 #include "ir/infer.h"
 #include "passes/passes.h"
 #include "plan/plan.h"
@@ -20,7 +21,7 @@ namespace hone {
 namespace {
 
 struct InspectArguments {
-  std::string model, imgsz, json, dump, device = "auto";
+  std::string model, imgsz, json, html, dump, device = "auto";
   std::vector<std::string> shapes;
   int64_t batch = 1;
   size_t threads = 0;
@@ -49,7 +50,7 @@ Result<std::map<std::string, Shape>> shapes_to_inspect(const InspectArguments& a
                                                        const std::vector<TensorInfo>& inputs,
                                                        const std::vector<Profile>& profiles,
                                                        const Graph& graph) {
-  ShapeRequest request{.batch = a.batch};
+  ShapeRequest request{.batch = a.batch, .strict = true};
   HONE_ASSIGN(request.shapes, parse_named_shapes(a.shapes));
   if (!a.imgsz.empty()) {
     HONE_ASSIGN(request.imgsz, parse_imgsz(a.imgsz));
@@ -105,6 +106,28 @@ void print_steps(const Plan& plan, const Choices* choices, bool reasons) {
   }
 }
 
+// A row a step, with the kernels that were weighed for it: their time, or why they cannot.
+nlohmann::ordered_json layers_json(const Plan& plan, const Choices* choices) {
+  auto layers = nlohmann::ordered_json::array();
+  for (const auto& step : plan.steps) {
+    nlohmann::ordered_json layer = {{"name", step.name},
+                                    {"op", op_text(step.op)},
+                                    {"kernel", step.kernel ? step.kernel->name() : ""},
+                                    {"output", step.outputs.empty() ? "" : desc_text(step.outputs[0].desc)},
+                                    {"flop", step.flops},
+                                    {"ms", step.expected_ms},
+                                    {"candidates", nlohmann::ordered_json::array()}};
+    if (choices)
+      if (const auto found = choices->by_node.find(step.node_id); found != choices->by_node.end())
+        for (const auto& c : found->second.candidates)
+          layer["candidates"].push_back(
+              c.reason.empty() ? nlohmann::ordered_json{{"kernel", c.kernel}, {"ms", c.ms}}
+                               : nlohmann::ordered_json{{"kernel", c.kernel}, {"reason", c.reason}});
+    layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
 // The device asked for; "auto" is the first that the engine was built for. A chip that is not here serves as
 // well.
 Result<std::shared_ptr<Device>> device_to_inspect(const EngineData& d, const InspectArguments& a) {
@@ -126,7 +149,7 @@ Result<> inspect_model(const InspectArguments& a) {
     HONE_ASSIGN(engine, Engine::open(a.model));
   } else {
     HONE_ASSIGN(Graph graph, import_model(a.model));
-    ShapeRequest request{.batch = a.batch};
+    ShapeRequest request{.batch = a.batch, .strict = true};
     HONE_ASSIGN(request.shapes, parse_named_shapes(a.shapes));
     if (!a.imgsz.empty()) {
       HONE_ASSIGN(request.imgsz, parse_imgsz(a.imgsz));
@@ -175,23 +198,18 @@ Result<> inspect_model(const InspectArguments& a) {
              totals.flops / 1e9, size_text(totals.weight_bytes), size_text(totals.activation_bytes),
              size_text(plan.arena_bytes), plan.planning_ms);
   print_steps(plan, known, a.reasons);
-  if (a.json.empty()) return {};
+  if (a.json.empty() && a.html.empty()) return {};
   nlohmann::ordered_json json = {{"model", a.model},
+                                 {"device", device->fingerprint()},
+                                 {"tuned", known != nullptr && known->timed},
                                  {"shapes", at},
                                  {"gflop", totals.flops / 1e9},
                                  {"weight_bytes", totals.weight_bytes},
                                  {"activation_bytes", totals.activation_bytes},
                                  {"arena_bytes", plan.arena_bytes},
-                                 {"layers", nlohmann::json::array()}};
-  for (const auto& step : plan.steps)
-    json["layers"].push_back(
-        nlohmann::ordered_json{{"name", step.name},
-                               {"op", op_text(step.op)},
-                               {"kernel", step.kernel ? step.kernel->name() : ""},
-                               {"output", step.outputs.empty() ? "" : desc_text(step.outputs[0].desc)},
-                               {"flop", step.flops},
-                               {"ms", step.expected_ms}});
-  return write_file(a.json, json.dump(2) + "\n");
+                                 {"layers", layers_json(plan, known)}};
+  if (!a.json.empty()) HONE_TRY(write_file(a.json, json.dump(2) + "\n"));
+  return a.html.empty() ? Result<>{} : write_file(a.html, inspect_html(json));
 }
 
 }  // namespace
@@ -200,15 +218,16 @@ void add_inspect(CLI::App& app, CommandLine& line) {
   CLI::App* c = app.add_subcommand("inspect", "Show a model: layers, kernels and why, FLOPs, bytes, memory");
   auto a = std::make_shared<InspectArguments>();
   c->add_option("MODEL", a->model, ".pt, .onnx or .engine")->required();
-  c->add_option("--shape", a->shapes, "NAME:1x3x640x640");
+  c->add_option("--shape", a->shapes, "NAME:1x3x640x640")->allow_extra_args(false);
   c->add_option("--imgsz", a->imgsz, "Picture size: 640 or 736x1280");
   c->add_option("--batch", a->batch, "Batch")->check(CLI::Range(1, 4096));
   c->add_option("--device", a->device,
                 "cpu, cuda:0 or a chip such as sm_86 (default: what the engine was built for)");
-  c->add_option("--threads", a->threads, "CPU threads (default: every core)");
+  add_threads(*c, a->threads);
   c->add_flag("--reasons", a->reasons, "Kernels that were not taken, and why");
   c->add_option("--dump", a->dump, "Print the graph after a stage: import, a pass's name, bound, plan");
   c->add_option("--json", a->json, "Write it here");
+  c->add_option("--html", a->html, "Write it here as a page: layers, kernels and why, times");
   c->footer("example:\n  hone inspect yolov8m.pt --imgsz 736x1280 --dump=fold_batchnorm");
   c->callback([a, &line] { line.work = [a] { return inspect_model(*a); }; });
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 
 #include "base/npy.h"
@@ -13,7 +14,7 @@ namespace {
 
 struct RunArguments {
   std::string model, output_dir;
-  std::vector<std::string> inputs;
+  std::vector<std::string> inputs, more_inputs;
   DeviceArguments device;
   size_t threads = 0;
 };
@@ -28,13 +29,18 @@ std::string file_name_of(const std::string& tensor) {
 Result<> run_model(const RunArguments& a) {
   std::map<std::string, NpyArray> arrays;
   ShapeRequest request{.dynamic = false};
-  for (const auto& text : a.inputs) {
+  std::vector<std::string> given = a.inputs;
+  given.insert(given.end(), a.more_inputs.begin(), a.more_inputs.end());
+  for (const auto& text : given) {
     const size_t equals = text.find('=');
     if (equals == std::string::npos)
       return error(StatusCode::invalid_argument, "--input " + text + " is not NAME=FILE.npy");
+    const std::string name = text.substr(0, equals);
+    if (arrays.contains(name))
+      return error(StatusCode::invalid_argument, "--input names '" + name + "' twice");
     HONE_ASSIGN(NpyArray array, read_npy(text.substr(equals + 1)));
-    request.shapes[text.substr(0, equals)] = array.shape;
-    arrays[text.substr(0, equals)] = std::move(array);
+    request.shapes[name] = array.shape;
+    arrays[name] = std::move(array);
   }
   BuildOptions build_options;
   build_options.level = 0;
@@ -43,6 +49,9 @@ Result<> run_model(const RunArguments& a) {
   HONE_ASSIGN(const auto engine, open_model(a.model, request, build_options));
   HONE_ASSIGN(const auto context,
               ExecutionContext::create(engine, {.device = a.device.device, .thread_count = a.threads}));
+  for (const auto& [name, array] : arrays)
+    if (std::ranges::find(engine->inputs(), name, &TensorInfo::name) == engine->inputs().end())
+      return error(StatusCode::invalid_argument, "the model has no input '" + name + "'");
   std::map<std::string, const void*> inputs;
   for (const auto& info : engine->inputs()) {
     const auto found = arrays.find(info.name);
@@ -83,10 +92,11 @@ void add_run(CLI::App& app, CommandLine& line) {
   CLI::App* c = app.add_subcommand("run", "Run a model on tensors from .npy files");
   auto a = std::make_shared<RunArguments>();
   c->add_option("MODEL", a->model, ".pt, .onnx or .engine")->required();
-  c->add_option("--input", a->inputs, "NAME=FILE.npy, one for each input");
+  c->add_option("INPUT", a->more_inputs, "More inputs: --input a=x.npy b=y.npy");
+  c->add_option("--input", a->inputs, "NAME=FILE.npy, one for each input")->allow_extra_args(false);
   c->add_option("--output-dir", a->output_dir, "One NAME.npy an output is written here")->required();
   a->device.add_to(*c);
-  c->add_option("--threads", a->threads, "CPU threads (default: every core)");
+  add_threads(*c, a->threads);
   c->footer("example:\n  hone run yolov8n.engine --input images=x.npy --output-dir out");
   c->callback([a, &line] { line.work = [a] { return run_model(*a); }; });
 }

@@ -234,6 +234,19 @@ std::vector<int64_t> Arguments::integers(const std::string& key) const {
   return out;
 }
 
+Result<Shape> Arguments::picture_size() const {
+  const auto found = values.find("imgsz");
+  if (found == values.end() || found->second.get<std::monostate>()) return Shape{};
+  const auto size = integers("imgsz");
+  if (size.empty() || found->second.get<std::string>())
+    return python_error(
+        "TypeError", "'imgsz=" + text("imgsz", "") + "' is of invalid type: use imgsz=640 or imgsz=736,1280");
+  if (size.size() > 2 || size.front() < 1 || size.back() < 1 || std::ranges::max(size) > 65536)
+    return python_error("ValueError", "'imgsz=" + text("imgsz", "") +
+                                          "' must be one or two numbers (height, width) from 1 to 65536");
+  return Shape{size.front(), size.back()};
+}
+
 Result<Arguments> parse_arguments(const std::vector<std::string>& typed) {
   Arguments a;
   HONE_ASSIGN(const auto words, join_words(typed));

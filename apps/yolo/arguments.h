@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/python_literal.h"
+#include "hone/types.h"
 
 namespace hone::yolo {
 
@@ -21,6 +22,8 @@ struct Arguments {
   std::string text(const std::string& key, const std::string& otherwise) const;
   // An int or a list of ints; empty when absent or None.
   std::vector<int64_t> integers(const std::string& key) const;
+  // imgsz as {height, width}; empty when absent or None.
+  Result<Shape> picture_size() const;
 };
 
 // Errors carry Python's name of the exception first, as scripts see it: "SyntaxError: 'formt' is not a valid

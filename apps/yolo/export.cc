@@ -72,19 +72,11 @@ Result<> run_export(const Arguments& a) {
     return error(StatusCode::unsupported,
                  "int8 export is not available in this hone: use half=True or neither");
   request.half = bits == 16;
-  request.imgsz = a.integers("imgsz");
-  const bool sized = a.has("imgsz") && !a.values.at("imgsz").get<std::monostate>();
-  if (sized && (request.imgsz.empty() || a.values.at("imgsz").get<std::string>()))
-    return python_error("TypeError", "'imgsz=" + a.text("imgsz", "") +
-                                         "' is of invalid type: use imgsz=640 or imgsz=736,1280");
-  if (request.imgsz.size() > 2)
-    return python_error("ValueError",
-                        "'imgsz=" + a.text("imgsz", "") + "' must be one or two numbers (height, width)");
-  if (request.imgsz.size() == 1) request.imgsz.push_back(request.imgsz[0]);
+  HONE_ASSIGN(request.imgsz, a.picture_size());
   const double batch = a.number("batch", 1);
-  if (batch < 1 || batch != std::floor(batch))
+  if (!(batch >= 1 && batch <= 4096) || batch != std::floor(batch))
     return python_error("ValueError",
-                        "'batch=" + a.text("batch", "") + "' must be a whole number of at least 1");
+                        "'batch=" + a.text("batch", "") + "' must be a whole number from 1 to 4096");
   request.batch = static_cast<int64_t>(batch);
   request.dynamic = a.flag("dynamic", false);
   request.simplify = a.flag("simplify", true);
@@ -97,7 +89,12 @@ Result<> run_export(const Arguments& a) {
     return error(StatusCode::unsupported,
                  "nms=True export is not available in this hone: leave NMS outside the graph");
   const std::string device = a.text("device", request.format == ExportRequest::Format::engine ? "0" : "cpu");
-  request.gpu = device != "cpu";
+  const auto gpu = names_gpu(device);
+  if (!gpu && a.integers("device").empty())  // 0,1 and [0,1] are lists
+    return python_error("ValueError",
+                        "Invalid CUDA 'device=" + device +
+                            "' requested. Use 'device=cpu' or 'device=0'; the GPU need not be here");
+  request.gpu = gpu.value_or(true);
 
   fmt::print("hone {} 🚀 CPU ({})\n", HONE_VERSION, cpu_features().model);
   const bool engine = request.format == ExportRequest::Format::engine;

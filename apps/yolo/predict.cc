@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/cpu_features.h"
@@ -59,14 +60,14 @@ Result<> run_predict(const Arguments& a) {
   DetectorOptions& o = request.options;
   o.conf = static_cast<float>(a.number("conf", 0.25));
   o.iou = static_cast<float>(a.number("iou", 0.7));
-  o.max_det = static_cast<int>(a.number("max_det", 300));
+  o.max_det = static_cast<int>(std::clamp(a.number("max_det", 300), 0.0, 100000.0));
   o.agnostic = a.flag("agnostic_nms", false);
   o.rect = a.flag("rect", true);
   for (const int64_t c : a.integers("classes")) o.classes.push_back(static_cast<int>(c));
   HONE_ASSIGN(const ModelKind kind, model_kind(model));
   ShapeRequest shapes;
-  if (const auto size = a.integers("imgsz"); !size.empty() && size.size() <= 2)
-    shapes.imgsz = o.imgsz = {size[0], size.back()};
+  HONE_ASSIGN(shapes.imgsz, a.picture_size());
+  o.imgsz = shapes.imgsz;
   BuildOptions build_options;
   build_options.level = 0;
   fmt::print("hone {} 🚀 CPU ({})\n", HONE_VERSION, cpu_features().model);

@@ -10,8 +10,7 @@ namespace hone {
 // A call that costs no allocation: a function pointer and its context.
 class ThreadPool {
  public:
-  // thread_count counts the calling thread: 1 starts no thread, 0 means usable_cores(), more than 1024 is
-  // 1024. Where the system refuses to start as many, there are fewer.
+  // Counts the calling thread; 0 is usable_cores(). At most 1024, and fewer where the system gives no more.
   explicit ThreadPool(size_t thread_count);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

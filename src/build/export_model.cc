@@ -74,6 +74,15 @@ Result<> export_engine(const std::filesystem::path& model, const ExportRequest& 
 
 }  // namespace
 
+Result<bool> names_gpu(const std::string& device) {
+  if (device == "cpu") return false;
+  std::string_view number = device;
+  if (number.starts_with("cuda:")) number.remove_prefix(5);
+  if (device == "cuda" || (!number.empty() && number.find_first_not_of("0123456789,") == number.npos))
+    return true;
+  return error(StatusCode::invalid_argument, "device '" + device + "' is none: use cpu, or 0 for a GPU");
+}
+
 Result<ExportReport> export_model(const std::filesystem::path& model, const ExportRequest& request) {
   const auto start = Clock::now();
   HONE_ASSIGN(const ModelKind kind, model_kind(model));
@@ -112,6 +121,7 @@ Result<ExportReport> export_model(const std::filesystem::path& model, const Expo
     report.path = model;
     report.path.replace_extension(request.format == ExportRequest::Format::engine ? ".engine" : ".onnx");
   }
+  HONE_TRY(check_output(model, report.path));
   if (request.format == ExportRequest::Format::engine) {
     HONE_TRY(export_engine(model, request, onnx, report));
   } else {

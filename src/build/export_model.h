@@ -16,7 +16,7 @@ struct ExportRequest {
   int64_t batch = 1;
   bool dynamic = false, simplify = true;
   bool half = false;
-  bool gpu = false;  // half's form: f16 inputs and outputs, as an export on a GPU has
+  bool gpu = false;  // half's form: f16 inputs and outputs, as an export on a GPU has; see names_gpu()
   std::optional<int> opset;
   double workspace_gib = 0;      // engine: memory to stay under while building; 0: none
   std::filesystem::path output;  // empty: beside the model, suffix replaced
@@ -34,6 +34,9 @@ struct ExportReport {
   size_t layers = 0, parameters = 0;  // after folding
   double gflops = 0;                  // of the whole batch
 };
+
+// Whether a device in Ultralytics' words ("cpu", "0", "0,1", "cuda:0") is a GPU, which need not be here.
+Result<bool> names_gpu(const std::string& device);
 
 Result<ExportReport> export_model(const std::filesystem::path& model, const ExportRequest& request);
 

@@ -13,6 +13,9 @@ enum class ModelKind { checkpoint, onnx, engine };
 
 // By content, not by suffix.
 Result<ModelKind> model_kind(const std::filesystem::path& path);
+// Fails where writing `output` would replace the model that is being read: a .pt or .onnx is never
+// overwritten.
+Result<> check_output(const std::filesystem::path& model, const std::filesystem::path& output);
 // A .pt or .onnx as imported; an engine's source graph.
 Result<Graph> import_model(const std::filesystem::path& path);
 

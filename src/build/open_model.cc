@@ -36,6 +36,23 @@ int64_t metadata_stride(const std::map<std::string, std::string>& metadata) {
 // [N, 1 or 3, H, W]
 bool is_picture(const Shape& shape) { return shape.size() == 4 && shape[1] > 0 && shape[1] <= 4; }
 
+// What was asked for is what a fixed input has.
+Result<> check_fixed(const TensorInfo& input, const ShapeRequest& request) {
+  const auto given = request.shapes.find(input.name);
+  if (given != request.shapes.end() && given->second != input.shape)
+    return error(StatusCode::invalid_argument, "input '" + input.name + "' is fixed at " +
+                                                   shape_text(input.shape) + "; " +
+                                                   shape_text(given->second) + " does not fit it");
+  if (!request.strict || !is_picture(input.shape)) return {};
+  const Shape size = {input.shape[2], input.shape[3]};
+  if ((!request.imgsz.empty() && request.imgsz != size) ||
+      (request.batch != 1 && request.batch != input.shape[0]))
+    return error(StatusCode::invalid_argument, "input '" + input.name + "' is fixed at " +
+                                                   shape_text(input.shape) +
+                                                   ": it takes no other size or batch");
+  return {};
+}
+
 }  // namespace
 
 Result<Profile> profile_for(const std::vector<TensorInfo>& inputs,
@@ -47,7 +64,10 @@ Result<Profile> profile_for(const std::vector<TensorInfo>& inputs,
     if (std::none_of(inputs.begin(), inputs.end(), [&](const auto& i) { return i.name == name; }))
       return error(StatusCode::invalid_argument, "the model has no input '" + name + "'");
   for (const auto& input : inputs) {
-    if (is_concrete(input.shape)) continue;
+    if (is_concrete(input.shape)) {
+      HONE_TRY(check_fixed(input, request));
+      continue;
+    }
     if (const auto given = request.shapes.find(input.name); given != request.shapes.end()) {
       profile[input.name] = {given->second, given->second, given->second};
       continue;
@@ -74,7 +94,14 @@ Result<std::shared_ptr<const Engine>> open_model(const std::filesystem::path& pa
                                                  const ShapeRequest& request, BuildOptions options,
                                                  BuildReport* report) {
   HONE_ASSIGN(const ModelKind kind, model_kind(path));
-  if (kind == ModelKind::engine) return Engine::open(path);
+  if (kind == ModelKind::engine) {
+    if (request.strict && (!request.imgsz.empty() || request.batch != 1))
+      return error(StatusCode::invalid_argument,
+                   path.string() +
+                       " is an engine, whose sizes were set when it was built: name its inputs' "
+                       "shapes instead, e.g. images:1x3x640x640");
+    return Engine::open(path);
+  }
   if (options.profiles.empty()) {
     HONE_ASSIGN(const Graph graph, import_model(path));
     std::vector<TensorInfo> inputs;

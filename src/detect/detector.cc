@@ -125,6 +125,14 @@ Result<std::unique_ptr<Detector>> Detector::create(std::shared_ptr<const Engine>
     return error(StatusCode::invalid_argument,
                  fmt::format("imgsz is {}, wanted is height x width, each from 1 to 65536",
                              shape_text(options.imgsz)));
+  const auto is_share = [](float value) { return value >= 0 && value <= 1; };
+  if (!is_share(options.conf) || !is_share(options.iou))
+    return error(
+        StatusCode::invalid_argument,
+        fmt::format("conf is {} and iou {}, wanted are numbers from 0 to 1", options.conf, options.iou));
+  if (options.max_det < 1)
+    return error(StatusCode::invalid_argument,
+                 fmt::format("max_det is {}, wanted is at least 1", options.max_det));
   auto state = std::make_unique<State>(std::move(engine), std::move(options));
   State& s = *state;
   s.facts = read_model_facts(s.engine->metadata());
@@ -132,7 +140,7 @@ Result<std::unique_ptr<Detector>> Detector::create(std::shared_ptr<const Engine>
   HONE_TRY(check_output(*s.engine, s.facts));
   s.size = base_size(s.limits, s.options.imgsz, s.facts.imgsz, s.facts.stride);
   if (!s.options.imgsz.empty() && s.size != s.options.imgsz)
-    log_verbose(
+    log_warning(
         fmt::format("imgsz {} was asked for, {} is used", shape_text(s.options.imgsz), shape_text(s.size)));
   HONE_ASSIGN(s.context, ExecutionContext::create(
                              s.engine, {.device = s.options.device, .thread_count = s.options.thread_count}));

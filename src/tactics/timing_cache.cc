@@ -139,7 +139,10 @@ Result<> TimingCache::save(const std::filesystem::path& path) const {
   text.reserve(all.size() * 48);
   for (const auto& [key, ms] : all)
     fmt::format_to(std::back_inserter(text), "{}{:016x}{}{}}}\n", kBeforeKey, key, kBeforeMs, ms);
-  return write_file(path, text);
+  const auto written = write_file(path, text);
+  if (!written && std::filesystem::is_empty(path, failure) && !failure)
+    std::filesystem::remove(path, failure);  // made by the lock alone
+  return written;
 }
 
 }  // namespace hone
