@@ -16,8 +16,8 @@ target_compile_options(hone_warnings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds -Wno-dangling-pointer -Wno-free-nonheap-object>)
 if(HONE_SANITIZE)
   add_compile_options(-fsanitize=${HONE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
-  # One more false positive of GCC 12, among the calls that the thread sanitizer adds.
-  add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-stringop-overread>)
+  # More false positives of GCC 12, among the calls that the thread sanitizer adds.
+  add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-stringop-overread -Wno-mismatched-new-delete>)
   add_link_options(-fsanitize=${HONE_SANITIZE})
 endif()
 
