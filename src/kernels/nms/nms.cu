@@ -93,17 +93,18 @@ struct alignas(16) Box {
   float x1, y1, x2, y2;
 };
 __device__ __forceinline__ float rounded(float x) { return HALF ? to_float(from_float<half_t>(x)) : x; }
-__device__ __forceinline__ float least(float a, float b) { return b < a ? b : a; }
-__device__ __forceinline__ float most(float a, float b) { return a < b ? b : a; }
 
-// Whether the better box overlaps the other by more than the threshold; each operation rounds by itself.
+// Whether the better box overlaps the other by more than the threshold; each operation rounds by itself. A box that is no
+// number has an area that is none, so that no comparison of it holds, whatever fminf makes of its corners.
 __device__ __forceinline__ bool suppresses(const Box& a, float area_a, const Box& b, float area_b, float threshold) {
-  const float w = most(0.0f, __fsub_rn(least(a.x2, b.x2), most(a.x1, b.x1)));
-  if (w == 0.0f && threshold >= 0.0f) return false;
-  const float h = most(0.0f, __fsub_rn(least(a.y2, b.y2), most(a.y1, b.y1)));
-  const float inter = __fmul_rn(w, h);
-  if (inter == 0.0f && threshold >= 0.0f) return false;
-  return __fdiv_rn(inter, __fsub_rn(__fadd_rn(area_a, area_b), inter)) > threshold;
+  const float w = __fsub_rn(fminf(a.x2, b.x2), fmaxf(a.x1, b.x1)), h = __fsub_rn(fminf(a.y2, b.y2), fmaxf(a.y1, b.y1));
+  if (!(w > 0.0f && h > 0.0f) && threshold >= 0.0f) return false;
+  const float inter = __fmul_rn(fmaxf(w, 0.0f), fmaxf(h, 0.0f)), both = __fsub_rn(__fadd_rn(area_a, area_b), inter);
+  // A quotient that is good to a few units of its last place decides, unless it comes near the threshold.
+  const float about = __fdividef(inter, both);
+  if (threshold > 0.01f && both > 1e-3f && both < 1e30f && fabsf(__fsub_rn(about, threshold)) > 1e-5f)
+    return about > threshold;
+  return __fdiv_rn(inter, both) > threshold;
 }
 
 constexpr int kRow = 6;  // x1, y1, x2, y2, score, class
@@ -111,38 +112,37 @@ struct Shared {
   SortedChunk chunk;
   Box moved[kTile];
   float area[kTile];
-  int dead[kTile];
+  int dead[2][kTile];  // a kept box suppresses it: what either of two threads found
   union {
     u32 before[kTile / 32][kTile];  // bit i of [w][j]: candidate 32 w + i suppresses candidate j, a later one
     float row[kTile * kRow];
   };
-  u32 kept[kTile / 32], open[kTile / 32];  // a bit a candidate: it stays; it waits for an open one before it
+  u32 kept[kTile / 32];  // a bit a candidate: it stays
 };
 
-// Which of the tile's n candidates stay, among themselves: all that wait for nobody decide at once, round by round.
-// s.dead and s.before are set. Returns whether this thread's does; s.kept is everybody's.
+// Which of the tile's n candidates stay, among themselves: whether this thread's does; s.kept is everybody's. A warp after
+// the other decides about its 32, all that wait for no open one at once.
 __device__ bool resolve(Shared& s, int n) {
-  const int t = threadIdx.x, warp = t / 32;
-  bool open = t < n && !s.dead[t], keep = false;
-  const auto publish = [&] {
-    const u32 kept_bits = __ballot_sync(~0u, keep), open_bits = __ballot_sync(~0u, open);
-    if (t < kTile && t % 32 == 0) s.kept[warp] = kept_bits, s.open[warp] = open_bits;
-  };
-  publish();
-  while (__syncthreads_or(open)) {
-    if (open) {
-      u32 out = 0, waits = 0;
-      for (int w = 0; w <= warp; ++w) {
-        const u32 before = s.before[w][t];
-        out |= before & s.kept[w], waits |= before & s.open[w];
+  constexpr int kWords = kTile / 32;
+  const int t = threadIdx.x, warp = t / 32, lane = t % 32;
+  const bool alive = t < n && !s.dead[0][t] && !s.dead[1][t];
+  u32 before[kWords], out = 0, kept = 0;
+#pragma unroll
+  for (int w = 0; w < kWords; ++w) before[w] = alive && w <= warp ? s.before[w][t] : 0;
+#pragma unroll
+  for (int w = 0; w < kWords; ++w) {
+    if (warp == w) {
+      bool open = alive && !out;
+      for (u32 waiting = __ballot_sync(~0u, open); waiting; waiting = __ballot_sync(~0u, open)) {
+        kept |= __ballot_sync(~0u, open && !(before[w] & (waiting | kept)));
+        open = open && !(kept >> lane & 1u) && !(before[w] & kept);
       }
-      keep = !out && !waits;
-      open = !out && waits;
+      if (lane == 0) s.kept[w] = kept;
     }
     __syncthreads();
-    publish();
+    out |= before[w] & s.kept[w];
   }
-  return keep;
+  return kept >> lane & 1u;
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads, 1) select(const __grid_constant__ Params p) {
@@ -180,18 +180,20 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1) select(const __grid_co
         const float offset = p.agnostic ? 0.0f : __fmul_rn(float(label), 7680.0f);
         const Box moved{__fadd_rn(box.x1, offset), __fadd_rn(box.y1, offset), __fadd_rn(box.x2, offset),
                         __fadd_rn(box.y2, offset)};
-        s.moved[t] = moved, s.dead[t] = 0;
+        s.moved[t] = moved;
         s.area[t] = __fmul_rn(__fsub_rn(moved.x2, moved.x1), __fsub_rn(moved.y2, moved.y1));
       }
       __syncthreads();
       // Against the boxes kept so far, two threads a candidate; then each against those before it, a warp 32 by 32 pairs.
-      if (const int candidate = t % kTile; kept > 0 && candidate < n) {
+      if (const int candidate = t % kTile; candidate < n) {
         const Box mine = s.moved[candidate];
         const float area = s.area[candidate];
-        for (int k = t / kTile; k < kept && !s.dead[candidate]; k += kThreads / kTile) {
+        bool dead = false;
+        for (int k = t / kTile; k < kept && !dead; k += kThreads / kTile) {
           const Box other{scratch.kept[0][k], scratch.kept[1][k], scratch.kept[2][k], scratch.kept[3][k]};
-          if (suppresses(other, scratch.kept[4][k], mine, area, p.iou)) s.dead[candidate] = 1;
+          dead = suppresses(other, scratch.kept[4][k], mine, area, p.iou);
         }
+        s.dead[t / kTile][candidate] = dead;
       }
       const int words = (n + 31) / 32;
       for (int pair = warp; pair < words * (words + 1) / 2; pair += kThreads / 32) {
