@@ -20,7 +20,9 @@ class GpuDetection {
  public:
   // The engine has one f32 or f16 input N x 3 x height x width. `context` runs it on a GPU and outlives this.
   // An error says what is missing: a GPU (StatusCode::unsupported), machine code and NVRTC (not_found).
-  static Result<std::unique_ptr<GpuDetection>> create(const Engine& engine, ExecutionContext& context);
+  // `thread_count` threads copy pictures that lie in pageable memory; 0: every usable core.
+  static Result<std::unique_ptr<GpuDetection>> create(const Engine& engine, ExecutionContext& context,
+                                                      size_t thread_count = 1);
   ~GpuDetection();
 
   // For the first images of the context's input in its current shape; the rest of the batch is zeros.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/cpu_features.h"
 #include "base/float16.h"
 #include "base/log.h"
 #include "detect/input_shape.h"
@@ -16,6 +17,9 @@
 
 namespace hone {
 namespace {
+
+// More do not copy pictures faster.
+constexpr size_t kCopyThreads = 4;
 
 using Clock = std::chrono::steady_clock;
 
@@ -145,7 +149,8 @@ Result<std::unique_ptr<Detector>> Detector::create(std::shared_ptr<const Engine>
   HONE_ASSIGN(s.context, ExecutionContext::create(
                              s.engine, {.device = s.options.device, .thread_count = s.options.thread_count}));
   if (s.context->device() != "cpu") {
-    auto made = GpuDetection::create(*s.engine, *s.context);
+    const size_t threads = s.options.thread_count > 0 ? s.options.thread_count : usable_cores();
+    auto made = GpuDetection::create(*s.engine, *s.context, std::min(threads, kCopyThreads));
     if (made)
       s.gpu = std::move(*made);
     else
@@ -163,6 +168,7 @@ Detector::~Detector() = default;
 
 const std::vector<std::string>& Detector::class_names() const { return state_->facts.class_names; }
 const DetectTimes& Detector::times() const { return state_->times; }
+std::string Detector::device() const { return state_->context->device(); }
 
 Result<Detections> Detector::detect(const ImageView& image) {
   HONE_ASSIGN(std::vector<Detections> found, detect(std::span(&image, 1)));

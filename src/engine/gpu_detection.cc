@@ -85,8 +85,8 @@ Result<std::unique_ptr<Selection>> make_selection(CudaDevice& device, DType type
 }  // namespace
 
 struct GpuDetection::State {
-  State(const Engine& e, ExecutionContext& c, std::shared_ptr<CudaDevice> d)
-      : engine(e), context(c), device(std::move(d)), upload(device) {}
+  State(const Engine& e, ExecutionContext& c, std::shared_ptr<CudaDevice> d, size_t thread_count)
+      : engine(e), context(c), device(std::move(d)), upload(device, thread_count) {}
 
   Result<> bind(const SelectionOptions* options);
   Result<> launch(std::span<const ImageView> images, std::span<const LetterboxGeometry> geometry);
@@ -108,13 +108,15 @@ struct GpuDetection::State {
   std::unique_ptr<Selection> selection;  // null: output 0 itself is wanted
 };
 
-Result<std::unique_ptr<GpuDetection>> GpuDetection::create(const Engine& engine, ExecutionContext& context) {
+Result<std::unique_ptr<GpuDetection>> GpuDetection::create(const Engine& engine, ExecutionContext& context,
+                                                           size_t thread_count) {
   if (context.device() == "cpu") return error(StatusCode::unsupported, "the context runs on the CPU");
   if (!takes_pictures(engine.inputs()))
     return error(StatusCode::unsupported,
                  "the engine has not one f32 or f16 input of N x 3 x height x width");
   HONE_ASSIGN(auto device, open_device(context.device()));
-  auto state = std::make_unique<State>(engine, context, std::static_pointer_cast<CudaDevice>(device));
+  auto state =
+      std::make_unique<State>(engine, context, std::static_pointer_cast<CudaDevice>(device), thread_count);
   HONE_ASSIGN(state->stream, cuda::OwnedStream::create(*state->device));
   HONE_ASSIGN(state->letterbox, GpuLetterbox::create(*state->device, engine.inputs()[0].type));
   return std::unique_ptr<GpuDetection>(new GpuDetection(std::move(state)));
@@ -198,11 +200,11 @@ Result<> GpuDetection::State::launch(std::span<const ImageView> images,
       return error(StatusCode::invalid_argument,
                    fmt::format("a picture was placed in {} x {}, the input is {}", g.height, g.width,
                                shape_text(input_shape)));
-  HONE_TRY(upload.enqueue(images, geometry, static_cast<size_t>(input_shape[0]), stream.get()));
+  Result<> done = upload.enqueue(images, geometry, static_cast<size_t>(input_shape[0]), stream.get());
   const void* const inputs[] = {input.address()};
   std::vector<void*> outputs(engine.outputs().size());
   outputs[0] = raw.address();
-  auto done = context.enqueue(inputs, outputs, stream.get(), around());
+  if (done) done = context.enqueue(inputs, outputs, stream.get(), around());
   // Pictures may be reused once this returns, whatever came of it.
   auto waited = stream.synchronize();
   HONE_TRY(std::move(done));

@@ -10,7 +10,6 @@ namespace hone {
 namespace {
 
 constexpr size_t kPlaneAlignment = 256;
-// While a stretch travels, the next one is staged.
 constexpr size_t kStretchBytes = size_t{256} << 10;
 
 size_t aligned(size_t bytes) { return (bytes + kPlaneAlignment - 1) / kPlaneAlignment * kPlaneAlignment; }
@@ -48,7 +47,7 @@ Result<> PictureUpload::place(std::span<const ImageView> pictures) {
                   .rows = rows,
                   .kind = cuda::memory_kind(*device_, from)};
       if (plane.kind != cuda::MemoryKind::device) plane.offset = total, total += aligned(plane.bytes());
-      if (plane.kind == cuda::MemoryKind::pageable) staged += aligned(plane.bytes());
+      if (plane.kind == cuda::MemoryKind::pageable) plane.staged = staged, staged += aligned(plane.bytes());
       planes_.push_back(plane);
     };
     if (image.format == PixelFormat::nv12) {
@@ -65,27 +64,38 @@ Result<> PictureUpload::place(std::span<const ImageView> pictures) {
   return grow(*device_, staging_, staged);
 }
 
-Result<> PictureUpload::copy(Plane& plane, size_t& staged, cuda::Stream stream) {
-  if (plane.kind == cuda::MemoryKind::device) return {};
+Result<> PictureUpload::send(const Plane& plane, size_t at, const void* from, size_t bytes,
+                             cuda::Stream stream) {
   const cuda::Driver& d = device_->driver();
-  const auto to = reinterpret_cast<cuda::Address>(memory_->address()) + plane.offset;
-  const auto send = [&](size_t at, const void* from, size_t bytes) {
-    return d.check(d.copy_to_device_async(to + at, from, bytes, stream), "cuMemcpyHtoDAsync");
-  };
-  if (plane.kind == cuda::MemoryKind::pinned) return send(0, plane.from, plane.bytes());
-  std::byte* const room = staging_.data() + staged;
-  staged += aligned(plane.bytes());
-  const size_t rows_at_once = std::max<size_t>(1, kStretchBytes / plane.used_bytes);
-  for (size_t row = 0; row < plane.rows; row += rows_at_once) {
-    const size_t rows = std::min(rows_at_once, plane.rows - row), at = row * plane.used_bytes;
-    const uint8_t* from = plane.from + row * plane.row_bytes;
-    if (plane.row_bytes == plane.used_bytes)
-      std::memcpy(room + at, from, rows * plane.used_bytes);
-    else
-      for (size_t i = 0; i < rows; ++i)
-        std::memcpy(room + at + i * plane.used_bytes, from + i * plane.row_bytes, plane.used_bytes);
-    HONE_TRY(send(at, room + at, rows * plane.used_bytes));
+  const auto to = reinterpret_cast<cuda::Address>(memory_->address()) + plane.offset + at;
+  return d.check(d.copy_to_device_async(to, from, bytes, stream), "cuMemcpyHtoDAsync");
+}
+
+// While a stretch travels, others are staged.
+Result<> PictureUpload::stage_and_send(cuda::Stream stream) {
+  stretches_.clear();
+  for (const Plane& plane : planes_) {
+    if (plane.kind != cuda::MemoryKind::pageable) continue;
+    const size_t rows_at_once = std::max<size_t>(1, kStretchBytes / plane.used_bytes);
+    for (size_t row = 0; row < plane.rows; row += rows_at_once)
+      stretches_.push_back({&plane, row, std::min(rows_at_once, plane.rows - row)});
   }
+  sent_.assign(stretches_.size(), {});
+  threads_.run(stretches_.size(), [&](size_t i) {
+    const Plane* const plane = stretches_[i].plane;
+    const size_t first_row = stretches_[i].first_row, rows = stretches_[i].rows;
+    const size_t at = first_row * plane->used_bytes, bytes = rows * plane->used_bytes;
+    std::byte* const room = staging_.data() + plane->staged + at;
+    const uint8_t* from = plane->from + first_row * plane->row_bytes;
+    if (plane->row_bytes == plane->used_bytes)
+      std::memcpy(room, from, bytes);
+    else
+      for (size_t row = 0; row < rows; ++row)
+        std::memcpy(room + row * plane->used_bytes, from + row * plane->row_bytes, plane->used_bytes);
+    const cuda::Current current(device_->driver(), device_->context());
+    sent_[i] = send(*plane, at, room, bytes, stream);
+  });
+  for (Result<>& result : sent_) HONE_TRY(std::move(result));
   return {};
 }
 
@@ -117,9 +127,9 @@ Result<> PictureUpload::enqueue(std::span<const ImageView> pictures,
   HONE_TRY(d.check(d.copy_to_device_async(reinterpret_cast<cuda::Address>(described_->address()), described,
                                           images * sizeof(GpuPicture), stream),
                    "cuMemcpyHtoDAsync"));
-  size_t staged = 0;
-  for (Plane& plane : planes_) HONE_TRY(copy(plane, staged, stream));
-  return {};
+  for (const Plane& plane : planes_)
+    if (plane.kind == cuda::MemoryKind::pinned) HONE_TRY(send(plane, 0, plane.from, plane.bytes(), stream));
+  return stage_and_send(stream);
 }
 
 }  // namespace hone

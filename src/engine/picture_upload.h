@@ -3,7 +3,9 @@
 
 #include <memory>
 #include <span>
+#include <vector>
 
+#include "base/thread_pool.h"
 #include "device/cuda/stream.h"
 #include "kernels/letterbox/gpu_pictures.h"
 
@@ -12,7 +14,9 @@ namespace hone {
 // Belongs to one thread. Grows to the largest batch seen.
 class PictureUpload {
  public:
-  explicit PictureUpload(std::shared_ptr<CudaDevice> device) : device_(std::move(device)) {}
+  // Pictures in pageable memory are copied on `thread_count` threads.
+  PictureUpload(std::shared_ptr<CudaDevice> device, size_t thread_count)
+      : device_(std::move(device)), threads_(thread_count) {}
 
   // Room for the descriptions of `images` images, at an address that stays while it suffices.
   Result<> reserve(size_t images);
@@ -30,20 +34,30 @@ class PictureUpload {
     const uint8_t* from;
     size_t row_bytes, used_bytes, rows;  // used_bytes of each row
     cuda::MemoryKind kind;
-    size_t offset = 0;  // in memory_
+    size_t offset = 0, staged = 0;  // in memory_ and in staging_
     // What is copied: the rows with what lies between them, or packed rows.
     size_t stride() const { return kind == cuda::MemoryKind::pageable ? used_bytes : row_bytes; }
     size_t bytes() const { return (rows - 1) * stride() + used_bytes; }
   };
 
+  // Some rows of a plane on their way through staging_.
+  struct Stretch {
+    const Plane* plane;
+    size_t first_row, rows;
+  };
+
   Result<> place(std::span<const ImageView> pictures);
-  Result<> copy(Plane& plane, size_t& staged, cuda::Stream stream);
+  Result<> send(const Plane& plane, size_t at, const void* from, size_t bytes, cuda::Stream stream);
+  Result<> stage_and_send(cuda::Stream stream);
 
   std::shared_ptr<CudaDevice> device_;
+  ThreadPool threads_;
   std::shared_ptr<DeviceBuffer> memory_, described_;
   cuda::PinnedBuffer staging_, descriptions_;
-  std::vector<Plane>
-      planes_;  // of each picture its pixels, then its colours where they are a plane of their own
+  // Of each picture its pixels, then its colours where they are a plane of their own.
+  std::vector<Plane> planes_;
+  std::vector<Stretch> stretches_;
+  std::vector<Result<>> sent_;  // of each stretch
 };
 
 }  // namespace hone
