@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <random>
+#include <thread>
 
 #include "device/cuda/cuda_device.h"
 #include "device/cuda/stream.h"
@@ -253,6 +254,33 @@ TEST_F(GpuDetectionTest, a_run_becomes_part_of_the_callers_own_graph) {
   ASSERT_TRUE(stream->synchronize());
   ASSERT_TRUE(device->copy_out(std::as_writable_bytes(std::span(got)), *result, 0));
   EXPECT_EQ(got, wanted);
+}
+
+TEST_F(GpuDetectionTest, two_detectors_on_two_threads_are_right_every_time) {
+  std::vector<Picture> all;
+  for (uint32_t i = 0; i < 5; ++i) all.push_back(noise(150 + static_cast<int>(i) * 90, 260, i));
+  const auto make = [&] {
+    auto made = Detector::create(engine_, {.conf = 0.001f, .device = "cuda:0", .thread_count = 2});
+    EXPECT_TRUE(made) << made.error().message;
+    return std::move(*made);
+  };
+  std::vector<std::vector<Detection>> wanted;
+  {
+    const auto detector = make();
+    for (const Picture& picture : all) wanted.push_back(detector->detect(picture.view())->boxes);
+  }
+  size_t wrong[2] = {};
+  const auto work = [&](size_t thread) {
+    const auto detector = make();
+    for (size_t i = 0; i < 200; ++i) {
+      const size_t k = (i * 3 + thread) % all.size();
+      const auto found = detector->detect(all[k].view());
+      if (!found || !std::ranges::equal(found->boxes, wanted[k], equal)) ++wrong[thread];
+    }
+  };
+  std::thread first(work, 0), second(work, 1);
+  first.join(), second.join();
+  EXPECT_EQ(wrong[0] + wrong[1], 0u);
 }
 
 // A detector on a GPU in f16 and one on the CPU in f32.

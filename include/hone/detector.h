@@ -52,6 +52,8 @@ class Detector {
 
   const std::vector<std::string>& class_names() const;
   const DetectTimes& times() const;
+  // Where the network runs: "cpu", "cuda:0".
+  std::string device() const;
 
  private:
   struct State;
