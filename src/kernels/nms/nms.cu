@@ -96,16 +96,20 @@ __device__ __forceinline__ float rounded(float x) { return HALF ? to_float(from_
 
 // Whether the better box overlaps the other by more than the threshold; each operation rounds by itself. A box that is no
 // number has an area that is none, so that no comparison of it holds, whatever fminf makes of its corners.
-__device__ __forceinline__ bool suppresses(const Box& a, float area_a, const Box& b, float area_b, float threshold) {
-  const float w = __fsub_rn(fminf(a.x2, b.x2), fmaxf(a.x1, b.x1)), h = __fsub_rn(fminf(a.y2, b.y2), fmaxf(a.y1, b.y1));
-  if (!(w > 0.0f && h > 0.0f) && threshold >= 0.0f) return false;
-  const float inter = __fmul_rn(fmaxf(w, 0.0f), fmaxf(h, 0.0f)), both = __fsub_rn(__fadd_rn(area_a, area_b), inter);
-  // A quotient that is good to a few units of its last place decides, unless it comes near the threshold.
-  const float about = __fdividef(inter, both);
-  if (threshold > 0.01f && both > 1e-3f && both < 1e30f && fabsf(__fsub_rn(about, threshold)) > 1e-5f)
-    return about > threshold;
-  return __fdiv_rn(inter, both) > threshold;
-}
+struct Overlap {
+  float threshold, above, below;  // a product decides, unless it comes as near as rounding could bring it
+  __device__ explicit Overlap(float t)
+      : threshold(t), above(t > 0.0f ? t * 1.00001f : __int_as_float(0x7fc00000)), below(t > 0.0f ? t * 0.99999f : above) {}
+
+  __device__ __forceinline__ bool suppresses(const Box& a, float area_a, const Box& b, float area_b) const {
+    const float w = __fsub_rn(fminf(a.x2, b.x2), fmaxf(a.x1, b.x1)), h = __fsub_rn(fminf(a.y2, b.y2), fmaxf(a.y1, b.y1));
+    if (!(w > 0.0f && h > 0.0f) && threshold >= 0.0f) return false;
+    const float inter = __fmul_rn(fmaxf(w, 0.0f), fmaxf(h, 0.0f)), both = __fsub_rn(__fadd_rn(area_a, area_b), inter);
+    if (inter > both * above) return true;
+    if (inter < both * below) return false;
+    return __fdiv_rn(inter, both) > threshold;
+  }
+};
 
 constexpr int kRow = 6;  // x1, y1, x2, y2, score, class
 struct Shared {
@@ -154,6 +158,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1) select(const __grid_co
   const TYPE* raw = p.raw + image * p.raw_image;
   float* rows = p.rows + image * p.rows_image;
   const int row_width = kRow + p.extra;
+  const Overlap overlap(p.iou);
   wait_for_predecessors();
   release_successors();
 
@@ -184,30 +189,32 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1) select(const __grid_co
         s.area[t] = __fmul_rn(__fsub_rn(moved.x2, moved.x1), __fsub_rn(moved.y2, moved.y1));
       }
       __syncthreads();
-      // Against the boxes kept so far, two threads a candidate; then each against those before it, a warp 32 by 32 pairs.
+      // Against the boxes kept so far, two threads a candidate; then against those before it.
       if (const int candidate = t % kTile; candidate < n) {
         const Box mine = s.moved[candidate];
         const float area = s.area[candidate];
         bool dead = false;
         for (int k = t / kTile; k < kept && !dead; k += kThreads / kTile) {
           const Box other{scratch.kept[0][k], scratch.kept[1][k], scratch.kept[2][k], scratch.kept[3][k]};
-          dead = suppresses(other, scratch.kept[4][k], mine, area, p.iou);
+          dead = overlap.suppresses(other, scratch.kept[4][k], mine, area);
         }
         s.dead[t / kTile][candidate] = dead;
       }
-      const int words = (n + 31) / 32;
-      for (int pair = warp; pair < words * (words + 1) / 2; pair += kThreads / 32) {
-        int block = 0;
-        while ((block + 1) * (block + 2) / 2 <= pair) ++block;
-        const int w = pair - block * (block + 1) / 2, j = block * 32 + lane;
+      // Eight candidates against a warp's 32, so that all warps have their share.
+      const int blocks = (n + 31) / 32;
+      for (int part = warp, block = 0; part < 2 * blocks * (blocks + 1); part += kThreads / 32) {
+        while (2 * (block + 1) * (block + 2) <= part) ++block;
+        const int eighth = part - 2 * block * (block + 1), j = block * 32 + lane;
         if (j >= n) continue;
         const Box mine = s.moved[j];
         const float area = s.area[j];
         u32 bits = 0;
-#pragma unroll 4
-        for (int i = 0; i < 32; ++i)
-          if (w * 32 + i < j && suppresses(s.moved[w * 32 + i], s.area[w * 32 + i], mine, area, p.iou)) bits |= 1u << i;
-        s.before[w][j] = bits;
+#pragma unroll
+        for (int i = 0; i < 8; ++i)
+          if (overlap.suppresses(s.moved[eighth * 8 + i], s.area[eighth * 8 + i], mine, area)) bits |= 1u << i;
+        // Not itself, nor one behind it.
+        if (eighth * 8 + 7 >= j) bits &= eighth * 8 >= j ? 0u : (1u << (j - eighth * 8)) - 1;
+        reinterpret_cast<u8*>(&s.before[eighth / 4][j])[eighth % 4] = u8(bits);
       }
       __syncthreads();
       const bool keep = resolve(s, n);
