@@ -353,6 +353,14 @@ TEST(WithoutGpu, the_cpu_is_refused_in_words) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, StatusCode::unsupported);
   EXPECT_EQ(refused.error().message, "the context runs on the CPU");
+  const void* const input[] = {nullptr};
+  std::vector<void*> outputs((*engine)->outputs().size());
+  const auto without_key = (*context)->enqueue(input, outputs, nullptr, {});
+  ASSERT_FALSE(without_key);
+  EXPECT_EQ(without_key.error().code, StatusCode::invalid_argument);
+  const auto on_cpu = (*context)->enqueue(input, outputs, nullptr, {.key = 1});
+  ASSERT_FALSE(on_cpu);
+  EXPECT_EQ(on_cpu.error().code, StatusCode::unsupported);
   const auto memory = (*context)->host_memory(1000);
   ASSERT_TRUE(memory);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(memory->get()) % 64, 0u);

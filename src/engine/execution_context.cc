@@ -273,6 +273,9 @@ Result<> ExecutionContext::enqueue(std::span<const void* const> inputs, std::spa
 
 Result<> ExecutionContext::enqueue(std::span<const void* const> inputs, std::span<void* const> outputs,
                                    void* stream, const Around& around) {
+  if (around.key == 0)
+    return error(StatusCode::invalid_argument,
+                 "enqueue() was given work of the key 0: it needs one that stands for what is enqueued");
   return state_->enqueue(inputs, outputs, stream, &around);
 }
 
