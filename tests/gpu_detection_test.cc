@@ -353,6 +353,7 @@ TEST(WithoutGpu, the_cpu_is_refused_in_words) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, StatusCode::unsupported);
   EXPECT_EQ(refused.error().message, "the context runs on the CPU");
+  ASSERT_TRUE((*context)->set_input_shape("images", {1, 3, 64, 64}));
   const void* const input[] = {nullptr};
   std::vector<void*> outputs((*engine)->outputs().size());
   const auto without_key = (*context)->enqueue(input, outputs, nullptr, {});
