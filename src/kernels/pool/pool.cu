@@ -6,8 +6,9 @@ struct Params {
   i64 x_stride[5], y_stride[5];  // image, channel, then the spatial axes
   int images, channels, in[3], out[3];
   int kernel[3], stride[3], dilation[3], pad[3], pad_end[3];
-  int vector, count_padding, channels_last, clamped;
+  int vector, count_padding, channels_last, clamped, tall;
 };
+constexpr int kTall = 4;
 typedef COMPUTE C;
 
 #if MAX && HALF && ROWS > 0
@@ -18,33 +19,45 @@ __device__ __forceinline__ u32 greater_halves(u32 a, u32 b) {
   asm("max.NaN.f16x2 %0, %1, %2;" : "=r"(c) : "r"(a), "r"(b));
   return c;
 }
+// A thread's TALL outputs stand one below the other and share the rows between them.
+template <int TALL>
 __device__ __forceinline__ void run_clamped(const Params& p) {
-  const u32 groups = p.channels / 8, total = u32(p.images) * groups * p.out[1] * p.out[2];
+  const u32 groups = p.channels / 8, strips = (p.out[1] + TALL - 1) / TALL;
+  const u32 total = u32(p.images) * groups * strips * p.out[2];
   for (u32 i = blockIdx.x * blockDim.x + threadIdx.x; i < total; i += gridDim.x * blockDim.x) {
     const u32 group = i % groups;
     u32 rest = i / groups;
     const int w = rest % p.out[2];
     rest /= p.out[2];
-    const int h = rest % p.out[1], image = rest / p.out[1];
+    const int h = rest % strips * TALL, image = rest / strips;
     const u16* from = static_cast<const u16*>(p.x) + image * p.x_stride[0] + group * 8;
     const int top = h * p.stride[1] - p.pad[1], left = w * p.stride[2] - p.pad[2];
-    u32 best[4];
+    u32 best[TALL][4];
 #pragma unroll
-    for (int a = 0; a < ROWS; ++a) {
+    for (int a = 0; a < ROWS + TALL - 1; ++a) {
       const u16* row = from + min(max(top + a, 0), p.in[1] - 1) * p.x_stride[3];
       uint4 tap[COLUMNS];
 #pragma unroll
       for (int b = 0; b < COLUMNS; ++b)
         tap[b] = *reinterpret_cast<const uint4*>(row + min(max(left + b, 0), p.in[2] - 1) * p.x_stride[4]);
+      u32 most[4] = {tap[0].x, tap[0].y, tap[0].z, tap[0].w};
 #pragma unroll
-      for (int b = 0; b < COLUMNS; ++b) {
+      for (int b = 1; b < COLUMNS; ++b) {
         const u32 word[4] = {tap[b].x, tap[b].y, tap[b].z, tap[b].w};
 #pragma unroll
-        for (int k = 0; k < 4; ++k) best[k] = a + b == 0 ? word[k] : greater_halves(best[k], word[k]);
+        for (int k = 0; k < 4; ++k) most[k] = greater_halves(most[k], word[k]);
       }
+#pragma unroll
+      for (int o = 0; o < TALL; ++o)
+        if (a >= o && a < o + ROWS)
+#pragma unroll
+          for (int k = 0; k < 4; ++k) best[o][k] = a == o ? most[k] : greater_halves(best[o][k], most[k]);
     }
     u16* to = static_cast<u16*>(p.y) + image * p.y_stride[0] + group * 8 + h * p.y_stride[3] + w * p.y_stride[4];
-    *reinterpret_cast<uint4*>(to) = uint4{best[0], best[1], best[2], best[3]};
+#pragma unroll
+    for (int o = 0; o < TALL; ++o)
+      if (h + o < p.out[1])
+        *reinterpret_cast<uint4*>(to + o * p.y_stride[3]) = uint4{best[o][0], best[o][1], best[o][2], best[o][3]};
   }
 }
 #endif
@@ -102,11 +115,11 @@ __device__ __forceinline__ void run(const Params& p) {
   }
 }
 
-extern "C" __global__ void __launch_bounds__(128, 1) pool(const __grid_constant__ Params p) {
+extern "C" __global__ void __launch_bounds__(128, 2) pool(const __grid_constant__ Params p) {
   wait_for_predecessors();
   release_successors();
 #if MAX && HALF && ROWS > 0
-  if (p.clamped) return run_clamped(p);
+  if (p.clamped) return p.tall > 1 ? run_clamped<kTall>(p) : run_clamped<1>(p);
 #endif
   if (p.vector)
     run<WIDTH>(p);

@@ -15,7 +15,7 @@ struct Params {
   int64_t x_stride[5], y_stride[5];
   int32_t images, channels, in[3], out[3];
   int32_t kernel[3], stride[3], dilation[3], pad[3], pad_end[3];
-  int32_t vector, count_padding, channels_last, clamped;
+  int32_t vector, count_padding, channels_last, clamped, tall;
 };
 
 size_t width(DType type) { return std::max<size_t>(1, 128 / dtype_bits(type)); }
@@ -48,6 +48,10 @@ bool has_vectors(const TensorArg& arg, const int64_t (&strides)[5], size_t wide)
   return strides[1] == 1 && reinterpret_cast<uintptr_t>(arg.data) % bytes == 0 && strides[0] % step == 0 &&
          strides[2] % step == 0 && strides[3] % step == 0 && strides[4] % step == 0;
 }
+
+// Outputs below one another that a thread computes, as in pool.cu, and from how many outputs on.
+constexpr int kTall = 4;
+constexpr int64_t kTallItems = 100'000;
 
 // Every window has taps side by side and one of them on the picture.
 bool windows_touch(const Params& p) {
@@ -84,7 +88,10 @@ void enqueue(const CudaCall& call) {
   p.vector = p.channels_last && in[1] % static_cast<int64_t>(wide) == 0 && has_vectors(x, p.x_stride, wide) &&
              has_vectors(y, p.y_stride, wide);
   p.clamped = p.vector && w.rank == 2 && windows_touch(p);
-  const int64_t items = product(out) / (p.vector ? static_cast<int64_t>(wide) : 1);
+  int64_t items = product(out) / (p.vector ? static_cast<int64_t>(wide) : 1);
+  // Enough outputs keep the GPU busy with a fraction of the threads, and the rows between them are read once.
+  p.tall = p.clamped && p.stride[1] == 1 && items >= kTallItems ? kTall : 1;
+  if (p.tall > 1) items = items / out[2] * ((out[2] + kTall - 1) / kTall);
   if (items > 0) call.launch(0, cover(call, items, 128), p);
 }
 

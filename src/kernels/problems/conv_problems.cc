@@ -48,6 +48,7 @@ void add_conv(Problems& out, const ConvShape& s, const Extras& extras) {
 const ConvShape kOdd[] = {
     {.x = {1, 3, 17, 19}, .m = 8},                      // first layer, borders
     {.x = {2, 3, 33, 31}, .m = 16, .strides = {2, 2}},  // first layer of YOLO
+    {.x = {3, 3, 640, 642}, .m = 8, .strides = {2, 2}},  // many tiles
     {.x = {1, 16, 13, 15}, .m = 32},
     {.x = {2, 32, 9, 11}, .m = 16},
     {.x = {1, 48, 20, 20}, .m = 64, .kernel = {1, 1}, .pads = {0, 0, 0, 0}},
@@ -147,6 +148,7 @@ void pool_problems(ProblemSet set, Problems& out) {
     return;
   }
   add({1, 16, 20, 20}, sppf);
+  add({4, 64, 61, 60}, sppf);  // enough outputs for threads that take several
   add({2, 24, 7, 9}, sppf);
   add({1, 13, 4, 3}, sppf);
   for (const PoolKind kind : {PoolKind::max, PoolKind::average}) {
