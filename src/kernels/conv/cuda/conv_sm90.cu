@@ -40,8 +40,8 @@ constexpr int kRegisters = (MI * BN / 2 + (SPLIT ? 76 : RESIDUAL ? 56 : 40) + 7)
 constexpr int kFit = 65536 / ((kThreads + 127) / 128 * 128 * kRegisters);
 constexpr int kBlocksAtOnce = kFit < 1 ? 1 : kFit > 4 ? 4 : kFit;
 constexpr int kFullGroups = BN / 32, kGroups = (BN + 31) / 32, kUnits = MI * 2 * kGroups;
-// Groups of channels whose residual is asked for before the last chunk's products; the others follow, each when one of
-// these has been used.
+// Groups of channels whose residual is asked for before the last chunk's products (the first's at 1x1, where a chunk takes
+// less time than a load); the others follow, each when one of these has been used.
 constexpr int kAhead = RESIDUAL ? (kHeldResidual / (2 * MI) < kGroups ? kHeldResidual / (2 * MI) : kGroups) : 0;
 constexpr int kTaps = KIND == 1 ? 1 : 9;
 constexpr u32 kStageBytes = TPS * NK * BN * 32;
@@ -298,14 +298,15 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
                                                          p.residual_stride, n * BN + g * 32 + quad * count, count,
                                                          p.out_channels);
       };
-      for (int c = c0; c < c1; c++) {
-        if constexpr (RESIDUAL) {
-          if (c == c1 - 1) {
-            if (t == my_first) wait_for_predecessors();
+      auto fetch_ahead = [&] {
+        if (t == my_first) wait_for_predecessors();
 #pragma unroll
-            for (int g = 0; g < kAhead; g++) fetch_residual(g);
-          }
-        }
+        for (int g = 0; g < kAhead; g++) fetch_residual(g);
+      };
+      if constexpr (RESIDUAL && KIND == 1) fetch_ahead();
+      for (int c = c0; c < c1; c++) {
+        if constexpr (RESIDUAL && KIND != 1)
+          if (c == c1 - 1) fetch_ahead();
         if constexpr (KIND == 1) {
           barrier_wait(full_a + 8 * sa, phase_a);
           stage(a_base + sa * a_step, {0u}, true);
