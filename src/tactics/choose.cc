@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/cpu_features.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "tactics/gpu_timer.h"
 #include "tactics/layout_labelling.h"
@@ -22,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 struct ProblemClass {
   size_t first_node = 0;
   NodeProblem problem;
+  Slices slices;  // on a GPU
   NodeOptions options;
   std::vector<bool> wanted;       // options that tuning looks at
   std::vector<Candidate> record;  // what happened to each option
@@ -48,16 +50,21 @@ std::string missing_kernel(const Node& node, const NodeOptions& options) {
 
 Result<> gather_classes(Tuning& tuning) {
   std::unordered_map<uint64_t, size_t> known;
+  const bool on_gpu = tuning.device.kind() == DeviceKind::cuda;
+  const SliceMap slice_map(tuning.graph);
   for (size_t n = 0; n < tuning.graph.nodes.size(); ++n) {
     const Node& node = tuning.graph.nodes[n];
     NodeProblem problem = problem_of(tuning.graph, node, tuning.thread_count, &tuning.device);
-    const auto [found, is_new] = known.emplace(problem_hash(problem), tuning.classes.size());
+    Slices slices = on_gpu ? slice_map.of(node) : Slices{};
+    const auto [found, is_new] =
+        known.emplace(hash_combine(problem_hash(problem), slices.hash()), tuning.classes.size());
     tuning.class_of.push_back(found->second);
     if (!is_new) continue;
     NodeOptions options = options_of(tuning.graph, node, problem, tuning.rows, true);
     if (options.legal.empty()) return error(StatusCode::unsupported, missing_kernel(node, options));
     ProblemClass made{.first_node = n,
                       .problem = std::move(problem),
+                      .slices = std::move(slices),
                       .options = std::move(options),
                       .wanted = {},
                       .record = {}};
@@ -71,6 +78,11 @@ Result<> gather_classes(Tuning& tuning) {
     tuning.classes.push_back(std::move(made));
   }
   return {};
+}
+
+// Of the layouts that the class's problem is set to.
+uint64_t key_of(const Tuning& tuning, const ProblemClass& c, const Kernel& kernel) {
+  return hash_combine(timing_key(kernel, c.problem.view(), tuning.fingerprint), c.slices.hash());
 }
 
 // Measured where there is a measurement; else the estimate, scaled by how far the kernel's other estimates
@@ -129,8 +141,8 @@ void mark_wanted(Tuning& tuning, const LayoutLabelling& labelling) {
   // A GPU's kernels come in many more variants, and timing one takes a millisecond.
   const bool on_gpu = tuning.device.kind() == DeviceKind::cuda;
   const size_t most = !on_gpu      ? (level >= 4 ? SIZE_MAX : static_cast<size_t>(level))
-                      : level >= 4 ? 24
-                                   : static_cast<size_t>(4 * level);
+                      : level >= 4 ? 40
+                                   : static_cast<size_t>(7 * level);
   std::vector<std::vector<size_t>> ends = {labelling.solve_from_cheapest()};
   for (const Layout layout : {Layout::plain, Layout::nhwc, Layout::nchw8c, Layout::nchw16c})
     ends.push_back(labelling.solve_from(layout));
@@ -179,7 +191,7 @@ void time_class(Tuning& tuning, ProblemClass& c, CandidateTimer& timer, bool onl
       continue;
     }
     c.problem.set_layouts(option.layouts);
-    const uint64_t key = timing_key(*option.kernel, c.problem.view(), tuning.fingerprint);
+    const uint64_t key = key_of(tuning, c, *option.kernel);
     const auto cached = tuning.options.cache != nullptr ? tuning.options.cache->find(key) : std::nullopt;
     if (cached) {
       option.measured_ms = c.record[i].ms = *cached;
@@ -200,15 +212,15 @@ void time_class(Tuning& tuning, ProblemClass& c, CandidateTimer& timer, bool onl
     const Problem problem = c.problem.view();
     c.record[i].reason = obstacle(tuning, problem, option);
     if (!c.record[i].reason.empty()) continue;
-    const auto ms = timer.time(*option.kernel, problem, option.workspace_bytes, best_ms, option.estimated_ms);
+    const auto ms =
+        timer.time(*option.kernel, problem, c.slices, option.workspace_bytes, best_ms, option.estimated_ms);
     if (!ms) {
       c.record[i].reason = "not timed: " + ms.error().message;
       continue;
     }
     option.measured_ms = c.record[i].ms = *ms;
     if (best_ms == 0 || *ms < best_ms) best_ms = *ms;
-    if (tuning.options.cache != nullptr)
-      tuning.options.cache->store(timing_key(*option.kernel, problem, tuning.fingerprint), *ms);
+    if (tuning.options.cache != nullptr) tuning.options.cache->store(key_of(tuning, c, *option.kernel), *ms);
   }
   timer.drop_packs();
 }
@@ -221,8 +233,7 @@ void compile_wanted(Tuning& tuning) {
       const NodeOption& option = c.options.legal[i];
       if (!c.wanted[i] || option.kernel == nullptr) continue;
       c.problem.set_layouts(option.layouts);
-      if (tuning.options.cache != nullptr &&
-          tuning.options.cache->find(timing_key(*option.kernel, c.problem.view(), tuning.fingerprint)))
+      if (tuning.options.cache != nullptr && tuning.options.cache->find(key_of(tuning, c, *option.kernel)))
         continue;
       auto wanted = option.kernel->programs(c.problem.view());
       if (!wanted) continue;  // prepare() will say why
@@ -276,7 +287,13 @@ Choices choices_of(const Tuning& tuning, const std::vector<size_t>& picks) {
                   .outputs = option.layouts.outputs,
                   .candidates = {}};
     for (size_t i = 0; i < c.record.size(); ++i)
-      if (i != picks[n]) choice.candidates.push_back(c.record[i]);
+      if (i != picks[n]) {
+        choice.candidates.push_back(c.record[i]);
+        const LayoutSignature& layouts = c.options.legal[i].layouts;
+        choice.candidates.back().fits = c.options.legal[i].kernel != nullptr &&
+                                        layouts.inputs == option.layouts.inputs &&
+                                        layouts.outputs == option.layouts.outputs;
+      }
     choice.candidates.insert(choice.candidates.end(), c.options.refused.begin(), c.options.refused.end());
     choices.by_node.emplace(tuning.graph.nodes[n].id, std::move(choice));
   }

@@ -16,8 +16,18 @@ constexpr double kGraphMs = 0.15;
 
 size_t rounded(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-size_t desc_bytes(const TensorDesc& desc) {
-  return desc.has_shape ? layout_bytes(desc.type, desc.shape, desc.layout).value_or(0) : 0;
+// A tensor inside the buffer whose slice it is.
+struct Operand {
+  int64_t image_stride = 0;
+  size_t bytes = 0;
+};
+Operand operand_of(const TensorDesc& desc, int64_t stride) {
+  if (!desc.has_shape) return {};
+  const int64_t dense = dense_image_stride(desc);
+  size_t bytes = layout_bytes(desc.type, desc.shape, desc.layout).value_or(0);
+  if (stride <= dense || desc.layout != Layout::nhwc) return {dense, rounded(bytes)};
+  bytes = bytes / static_cast<size_t>(dense) * static_cast<size_t>(stride);
+  return {stride, rounded(bytes)};
 }
 
 }  // namespace
@@ -77,26 +87,34 @@ Result<std::shared_ptr<DeviceBuffer>> GpuTimer::packed(const Kernel& kernel, con
   return pack.buffer;
 }
 
-Result<float> GpuTimer::time(const Kernel& kernel, const Problem& problem, size_t workspace_bytes,
-                             double /*best_ms*/, double estimated_ms) {
+Result<float> GpuTimer::time(const Kernel& kernel, const Problem& problem, const Slices& slices,
+                             size_t workspace_bytes, double /*best_ms*/, double estimated_ms) {
   const int launches =
       std::clamp(static_cast<int>(kGraphMs / std::max(estimated_ms, 1e-4)) + 1, 4, kMostLaunches);
   size_t pack_bytes = 0;
   HONE_ASSIGN(const auto pack, packed(kernel, problem, static_cast<size_t>(launches), &pack_bytes));
   const std::vector<size_t> covered = pack == nullptr ? std::vector<size_t>{} : kernel.packed_inputs(problem);
 
+  const bool strided = kernel.may_i(problem).image_stride;
+  std::vector<Operand> sources, targets;
+  for (size_t i = 0; i < problem.inputs.size(); ++i)
+    sources.push_back(
+        operand_of(problem.inputs[i], strided && i < slices.inputs.size() ? slices.inputs[i] : 0));
+  for (size_t i = 0; i < problem.outputs.size(); ++i)
+    targets.push_back(
+        operand_of(problem.outputs[i], strided && i < slices.outputs.size() ? slices.outputs[i] : 0));
+
   std::vector<TensorArg> inputs, outputs;
   std::vector<std::shared_ptr<DeviceBuffer>> constants;
   std::map<DType, size_t> input_bytes;
-  for (const TensorDesc& desc : problem.inputs) input_bytes[desc.type] += rounded(desc_bytes(desc));
+  for (size_t i = 0; i < problem.inputs.size(); ++i) input_bytes[problem.inputs[i].type] += sources[i].bytes;
   std::map<DType, std::byte*> next_input;
   for (const auto& [type, bytes] : input_bytes) {
     HONE_ASSIGN(next_input[type], random_input(type, std::max(bytes, kAlignment)));
   }
   for (size_t i = 0; i < problem.inputs.size(); ++i) {
     const TensorDesc& desc = problem.inputs[i];
-    TensorArg arg{
-        .data = nullptr, .desc = &desc, .image_stride = desc.has_shape ? dense_image_stride(desc) : 0};
+    TensorArg arg{.data = nullptr, .desc = &desc, .image_stride = sources[i].image_stride};
     if (problem.constants[i] != nullptr) {
       if (std::ranges::find(covered, i) == covered.end()) {
         HONE_ASSIGN(const Bytes bytes, problem.constants[i]->bytes());
@@ -107,16 +125,17 @@ Result<float> GpuTimer::time(const Kernel& kernel, const Problem& problem, size_
       }
     } else if (desc.has_shape) {
       arg.data = next_input[desc.type];
-      next_input[desc.type] += rounded(desc_bytes(desc));
+      next_input[desc.type] += sources[i].bytes;
     }
     inputs.push_back(arg);
   }
   size_t output_bytes = kAlignment;
-  for (const TensorDesc& desc : problem.outputs) output_bytes += rounded(desc_bytes(desc));
+  for (const Operand& target : targets) output_bytes += target.bytes;
   HONE_ASSIGN(std::byte * next_output, scratch(outputs_, output_bytes));
-  for (const TensorDesc& desc : problem.outputs) {
-    outputs.push_back({.data = next_output, .desc = &desc, .image_stride = dense_image_stride(desc)});
-    next_output += rounded(desc_bytes(desc));
+  for (size_t i = 0; i < problem.outputs.size(); ++i) {
+    outputs.push_back(
+        {.data = next_output, .desc = &problem.outputs[i], .image_stride = targets[i].image_stride});
+    next_output += targets[i].bytes;
   }
   HONE_ASSIGN(std::byte * workspace, scratch(workspace_, rounded(workspace_bytes) + kAlignment));
 

@@ -18,8 +18,8 @@ class GpuTimer final : public CandidateTimer {
   static Result<std::unique_ptr<GpuTimer>> create(CudaDevice& device);
 
   // Milliseconds a launch: the least of a few replays.
-  Result<float> time(const Kernel& kernel, const Problem& problem, size_t workspace_bytes, double best_ms,
-                     double estimated_ms) override;
+  Result<float> time(const Kernel& kernel, const Problem& problem, const Slices& slices,
+                     size_t workspace_bytes, double best_ms, double estimated_ms) override;
   void drop_packs() override { packs_.clear(); }
   size_t timed() const override { return timed_; }
 

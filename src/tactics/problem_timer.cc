@@ -95,8 +95,8 @@ Result<std::span<const std::byte>> ProblemTimer::packed(const Kernel& kernel, co
   return std::span(static_cast<const std::byte*>(buffer->address()), buffer->size_bytes());
 }
 
-Result<float> ProblemTimer::time(const Kernel& kernel, const Problem& problem, size_t workspace_bytes,
-                                 double best_ms, double /*estimated_ms*/) {
+Result<float> ProblemTimer::time(const Kernel& kernel, const Problem& problem, const Slices&,
+                                 size_t workspace_bytes, double best_ms, double /*estimated_ms*/) {
   HONE_ASSIGN(const std::span<const std::byte> pack, packed(kernel, problem));
   const std::vector<size_t> covered =
       kernel.packing(problem).empty() ? std::vector<size_t>{} : kernel.packed_inputs(problem);

@@ -9,6 +9,7 @@
 #include "base/thread_pool.h"
 #include "device/device.h"
 #include "kernels/kernel.h"
+#include "tactics/slices.h"
 
 namespace hone {
 
@@ -16,10 +17,11 @@ namespace hone {
 class CandidateTimer {
  public:
   virtual ~CandidateTimer() = default;
-  // Milliseconds of a run. `best_ms` is the best candidate's so far (0: none yet): one that is clearly slower
-  // may be measured less closely. `estimated_ms` is the cost model's.
-  virtual Result<float> time(const Kernel& kernel, const Problem& problem, size_t workspace_bytes,
-                             double best_ms, double estimated_ms) = 0;
+  // Milliseconds of a run. Where a kernel honours strides, a GPU's operands lie in `slices` as they will.
+  // `best_ms` is the best candidate's so far (0: none yet): one that is clearly slower may be measured less
+  // closely. `estimated_ms` is the cost model's.
+  virtual Result<float> time(const Kernel& kernel, const Problem& problem, const Slices& slices,
+                             size_t workspace_bytes, double best_ms, double estimated_ms) = 0;
   // Lets go of the packed weights of the last problem; scratch buffers stay for the next.
   virtual void drop_packs() = 0;
   virtual size_t timed() const = 0;
@@ -35,8 +37,8 @@ class ProblemTimer final : public CandidateTimer {
 
   // Milliseconds of the best of a few runs after one to warm up. Weights are packed for real; a candidate
   // that is clearly slower than `best_ms` (0: none yet) gets fewer runs.
-  Result<float> time(const Kernel& kernel, const Problem& problem, size_t workspace_bytes, double best_ms,
-                     double estimated_ms) override;
+  Result<float> time(const Kernel& kernel, const Problem& problem, const Slices& slices,
+                     size_t workspace_bytes, double best_ms, double estimated_ms) override;
   void drop_packs() override { packs_.clear(); }
   size_t timed() const override { return timed_; }
 

@@ -48,7 +48,7 @@ std::optional<double> ReorderCost::time(const Shape& shape, CandidateTimer& time
   const uint64_t key = timing_key(*kernel, problem, fingerprint);
   if (cache != nullptr)
     if (const auto known = cache->find(key)) return *known;
-  const auto measured = timer.time(*kernel, problem, verdict.workspace_bytes, 0, 0);
+  const auto measured = timer.time(*kernel, problem, {}, verdict.workspace_bytes, 0, 0);
   if (!measured) return std::nullopt;
   if (cache != nullptr) cache->store(key, *measured);
   return *measured;

@@ -20,6 +20,7 @@ struct Candidate {
   std::string kernel;
   int version = 0;
   float ms = -1;       // < 0: not timed
+  bool fits = false;   // legal in the layouts that were chosen: could take the winner's place
   std::string reason;  // why it was refused or skipped; empty if it was eligible
 };
 
