@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/thread_pool.h"
+#include "build/finalists.h"
 #include "build/model.h"
 #include "build/targets.h"
 #include "engine/engine_data.h"
@@ -119,6 +120,7 @@ void want_packs(const std::shared_ptr<const Plan>& plan, size_t thread_count,
 Result<> tune(EngineData& engine, const Profile& profile, const Target& target, const TacticOptions& tactics,
               Stages& stages, const BuildOptions& options, BuildReport& report, DeviceTuning& tuning) {
   Device& device = *target.device;
+  const auto deadline = Clock::now() + tactics.deadline;
   const Evaluator evaluate = reference_evaluator();
   Graph bound = engine.portable;
   HONE_TRY(bind_shapes(bound, shapes_of(profile, &ShapeRange::opt), evaluate));
@@ -132,11 +134,20 @@ Result<> tune(EngineData& engine, const Profile& profile, const Target& target, 
     report.timed_candidates += static_cast<size_t>(std::count_if(
         choice.candidates.begin(), choice.candidates.end(), [](const auto& c) { return c.ms >= 0; }));
 
-  stages.begin("plan", 0.7);
   const PlanOptions plan_options{.thread_count = tactics.thread_count,
                                  .device = &device,
                                  .compute = target.compute,
                                  .lanes = device.kind() == DeviceKind::cuda ? kGpuLanes : 1};
+  if (device.kind() == DeviceKind::cuda && tactics.level > 0) {
+    auto gpu = std::static_pointer_cast<CudaDevice>(target.device);
+    if (gpu->has_card()) {
+      stages.begin("compare networks", 0.6);
+      HONE_ASSIGN(const size_t compared,
+                  time_finalists(bound, plan_options, std::move(gpu), tactics, deadline, choices));
+      report.timed_candidates += compared;
+    }
+  }
+  stages.begin("plan", 0.7);
   std::vector<std::shared_ptr<const Plan>> plans;
   const auto keep = [&](Plan plan) {
     report.arena_bytes = std::max(report.arena_bytes, plan.arena_bytes);
