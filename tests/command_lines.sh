@@ -93,6 +93,7 @@ refuses 2 "--precision" "$bin/hone" detect street.pt "$picture" --precision f99
 refuses 2 "--opset" "$bin/hone" export street.pt --opset -1 -o x.onnx
 refuses 1 "device 'banana'" "$bin/hone" export street.pt --half --device banana -o x.onnx
 refuses 1 "is the model itself" "$bin/hone" export small.onnx
+refuses 1 "is the model itself" "$bin/hone" build small.onnx -o ./small.onnx --level 0
 refuses 1 "is fixed at 1x3x320x320" "$bin/hone" build small.onnx -o x.engine --imgsz 640
 refuses 1 "is fixed at 1x3x320x320" "$bin/hone" inspect small.onnx --shape images:1x3x64x64
 refuses 1 "is an engine" "$bin/hone" bench small.engine --imgsz 640
@@ -116,6 +117,8 @@ P
 refuses 1 "no input 'nope'" "$bin/hone" run small.engine --input images=x.npy --input nope=x.npy --output-dir ran2
 refuses 1 "'images' twice" "$bin/hone" run small.engine --input images=x.npy --input images=x.npy --output-dir ran2
 [ ! -e ran2 ] || fail "a refused run left a folder"
+"$bin/hone" build small.onnx -o late.engine --level 1 --timing-cache street.pt/cache | grep >/dev/null 'timings were not kept'
+[ -s late.engine ] || fail "a timing cache that cannot be written costs the engine"
 "$bin/hone" detect small.engine "$picture" --quiet --json /dev/null
 [ -c /dev/null ] || fail "/dev/null was replaced"
 [ ! -e x.engine ] && [ ! -e x.onnx ] || fail "a refused build left a file"

@@ -212,7 +212,8 @@ Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& mode
   }
   if (tactics.cache) {
     report.timing_cache_hits = cache.hits();
-    HONE_TRY(cache.save(options.timing_cache));
+    if (const auto saved = cache.save(options.timing_cache); !saved)  // no reason to throw the engine away
+      report.notes.push_back("the timings were not kept: " + saved.error().message);
   }
   return engine;
 }
@@ -223,6 +224,8 @@ Result<BuildReport> build(const std::filesystem::path& model, const std::filesys
                           const BuildOptions& options) {
   BuildReport report;
   Stages stages(options, report);
+  HONE_ASSIGN(const ModelKind kind, model_kind(model));
+  if (kind != ModelKind::engine) HONE_TRY(check_output(model, engine_path));  // an engine may be tuned again
   HONE_ASSIGN(const auto engine, build_data(model, options, report, stages));
   stages.begin("pack and write", 0.8);
   HONE_ASSIGN(const EngineSize size,
