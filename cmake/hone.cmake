@@ -17,7 +17,7 @@ target_compile_options(hone_warnings INTERFACE
 if(HONE_SANITIZE)
   add_compile_options(-fsanitize=${HONE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   # More false positives of GCC 12, among the calls that the thread sanitizer adds.
-  add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-stringop-overread -Wno-mismatched-new-delete>)
+  add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-stringop-overread;-Wno-mismatched-new-delete>")
   add_link_options(-fsanitize=${HONE_SANITIZE})
 endif()
 
