@@ -2,7 +2,7 @@
 """hone beside PyTorch on a GPU: YOLOv8 in f16, the same weights, in one run.
 
     compare_torch.py --hone build/bin/hone yolov8m.pt --images DIR [--shapes 1x640x640 16x640x640 …] [--rounds 5]
-                     [--peers eager,graph,compile] [--out bench/results/NAME.txt]
+                     [--peers eager,graph,compile] [--layers] [--end-to-end PICTURE] [--out bench/results/NAME.txt]
 
 Boxes are compared first, on real pictures: hone's f16 against PyTorch's f32 at the anchors with the best scores, and
 PyTorch's own f16 against the same. Then times. Each round treats every engine once, in turn: after a second of idling 20
@@ -159,14 +159,15 @@ def clock():
 
 
 def build(a, say, folder):
-    """An engine for every shape, tuned at the first."""
+    """An engine for every shape, tuned at each."""
     shapes = [parse(s) for s in a.shapes]
     low, high = [min(s[i] for s in shapes) for i in range(3)], [max(s[i] for s in shapes) for i in range(3)]
     text = lambda s: 'images:%dx3x%dx%d' % tuple(s)
     engine = os.path.join(folder, 'model.engine')
     start = time.time()
     run_hone(a, 'build', a.model, '-o', engine, '--device', a.device, '--precision', a.precision, '--level', a.level,
-             '--min', text(low), '--opt', text(shapes[0]), '--max', text(high), *a.build_options)
+             '--min', text(low), '--max', text(high), *sum((['--opt', text(s)] for s in shapes), []),
+             *a.build_options)
     say('built in %.1f s, %.1f MB' % (time.time() - start, os.path.getsize(engine) / 1e6))
     return engine
 
@@ -187,6 +188,8 @@ def main():
     p.add_argument('--rounds', type=int, default=5)
     p.add_argument('--idle', type=float, default=1.0)
     p.add_argument('--sustained', type=float, default=2.0, help='seconds; 0: not measured')
+    p.add_argument('--layers', action='store_true', help="also hone's time of each layer, and their sum")
+    p.add_argument('--end-to-end', metavar='PICTURE', help='also from this picture in host memory to boxes')
     p.add_argument('--out')
     a = p.parse_args()
     lines = []
@@ -232,6 +235,11 @@ def main():
                     shape_text, name, burst[name], statistics.median(r['single'] for r in rs), sustained,
                     burst[name] / burst['hone'], 100 * spread, *rs[-1]['clock']))
             torch._dynamo.reset()
+        for shape_text in a.shapes if a.layers else []:
+            say(run_hone(a, 'bench', engine, '--device', a.device, '--duration', '200ms', '--layers', '--shape',
+                         'images:%dx3x%dx%d' % parse(shape_text)))
+        if a.end_to_end:
+            say(run_hone(a, 'bench', engine, '--device', a.device, '--end-to-end', a.end_to_end))
     if a.out:
         with open(a.out, 'w') as file:
             file.write('\n'.join(lines) + '\n')
