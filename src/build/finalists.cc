@@ -193,6 +193,11 @@ Result<float> ratio_of(Networks& networks, Networks::Network& base, Networks::Ne
 Result<size_t> time_finalists(const Graph& bound, const PlanOptions& plan_options,
                               std::shared_ptr<CudaDevice> device, const TacticOptions& tactics,
                               Clock::time_point deadline, Choices& choices) {
+  // Two whole networks lie in memory at a time, whose weights are packed only when they are made.
+  if (tactics.memory_limit_bytes != 0) {
+    log_verbose("finalists: not compared under a memory limit");
+    return size_t{0};
+  }
   const uint64_t seed = hash_text(device->fingerprint(), hash_text("network"));
   Networks networks(bound, plan_options, device, tactics.thread_count);
   HONE_TRY(networks.open());
