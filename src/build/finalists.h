@@ -13,7 +13,8 @@ namespace hone {
 // slices of wider buffers, partly in L2, and its launch overlaps its neighbours'. So each group of nodes with
 // one problem tries its runners-up in turn, the whole network running alternately with and without, and keeps
 // what makes the whole faster. `choices` are those of `bound`, measured by choose() under the same options,
-// whose deadline is `deadline`. The number of networks compared, or an error of the device.
+// whose deadline is `deadline`. Nothing is compared under a memory limit. The number of networks compared, or
+// an error of the device.
 Result<size_t> time_finalists(const Graph& bound, const PlanOptions& plan_options,
                               std::shared_ptr<CudaDevice> device, const TacticOptions& tactics,
                               std::chrono::steady_clock::time_point deadline, Choices& choices);
