@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <unordered_map>
 
+#include "base/log.h"
 #include "device/cuda/driver.h"
 
 namespace hone {
@@ -19,6 +22,11 @@ constexpr size_t kChunkBytes = size_t{1} << 20;
 constexpr int kTimedLaunches = 20;
 
 bool is_aligned(const void* address) { return reinterpret_cast<uintptr_t>(address) % kAddressAlignment == 0; }
+
+using Clock = std::chrono::steady_clock;
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 
 cuda::Address on_device(const void* address) { return reinterpret_cast<cuda::Address>(address); }
 
@@ -44,17 +52,26 @@ Result<std::unique_ptr<CudaPlan>> CudaPlan::make(std::shared_ptr<const Plan> pla
   };
   HONE_TRY(open_ports(made->plan_->inputs, made->inputs_));
   HONE_TRY(open_ports(made->plan_->outputs, made->outputs_));
+  const auto start = Clock::now();
   HONE_TRY(made->load_weights(engine, threads));
-  HONE_TRY(made->compile_programs(threads));
+  const double weights_ms = ms_since(start);
+  HONE_TRY(made->load_programs(threads));
+  const double code_ms = ms_since(start) - weights_ms;
   HONE_TRY(made->prepare_steps(threads.thread_count()));
+  HONE_ASSIGN(made->host_, HostSegments::make(*made->plan_, engine, *made->device_, threads.thread_count()));
+  log_verbose(fmt::format("{}: weights {:.1f} ms, code {:.1f} ms, steps {:.1f} ms", made->device_->name(),
+                          weights_ms, code_ms, ms_since(start) - weights_ms - code_ms));
   return made;
 }
 
 Result<> CudaPlan::load_weights(EngineData& engine, ThreadPool& threads) {
-  std::vector<DevicePacks::Wanted> wanted(plan_->packed.size());
-  std::vector<Result<>> done(plan_->packed.size());
-  threads.run(plan_->packed.size(), [&](size_t i) {
-    const PackedUse& use = plan_->packed[i];
+  std::vector<size_t> own;  // packs of the GPU's steps
+  for (size_t p = 0; p < plan_->packed.size(); ++p)
+    if (plan_->steps[plan_->packed[p].step].kernel->device() == DeviceKind::cuda) own.push_back(p);
+  std::vector<DevicePacks::Wanted> wanted(own.size());
+  std::vector<Result<>> done(own.size());
+  threads.run(own.size(), [&](size_t i) {
+    const PackedUse& use = plan_->packed[own[i]];
     wanted[i].key = use.key;
     if (const auto found = engine.packs.find(use.key)) {
       wanted[i].bytes = *found;
@@ -74,28 +91,30 @@ Result<> CudaPlan::load_weights(EngineData& engine, ThreadPool& threads) {
     held.push_back(bytes);
     wanted.push_back({.key = constant->key(), .bytes = bytes.view()});
   }
-  HONE_ASSIGN(packs_, engine.device_packs.get(*device_, wanted));
-  constants_.assign(packs_.begin() + static_cast<ptrdiff_t>(plan_->packed.size()), packs_.end());
+  HONE_ASSIGN(const auto places, engine.device_packs.get(*device_, wanted));
   packs_.resize(plan_->packed.size());
+  for (size_t i = 0; i < own.size(); ++i) packs_[own[i]] = places[i];
+  constants_.assign(places.begin() + static_cast<ptrdiff_t>(own.size()), places.end());
   return {};
 }
 
-// What the engine brought no machine code for is compiled, on all threads.
-Result<> CudaPlan::compile_programs(ThreadPool& threads) {
+// What the engine brought no machine code for is compiled; all of it is loaded: on all threads, since the
+// driver may have to compile PTX.
+Result<> CudaPlan::load_programs(ThreadPool& threads) {
   std::unordered_map<uint64_t, cuda::Program> programs;
   for (size_t s = 0; s < plan_->steps.size(); ++s) {
     HONE_ASSIGN(auto wanted, plan_->steps[s].kernel->programs(
                                  problem_of(*plan_, s, threads.thread_count(), device_.get())));
     for (cuda::Program& program : wanted) {
       const uint64_t key = program.key();
-      if (!device_->knows(key)) programs.emplace(key, std::move(program));
+      programs.emplace(key, std::move(program));
     }
   }
   std::vector<const cuda::Program*> list;
   for (const auto& [key, program] : programs) list.push_back(&program);
   std::vector<Result<>> done(list.size());
   threads.run(list.size(), [&](size_t i) {
-    if (const auto made = device_->binary(*list[i]); !made) done[i] = std::unexpected(made.error());
+    if (const auto made = device_->load(*list[i]); !made) done[i] = std::unexpected(made.error());
   });
   for (Result<>& result : done) HONE_TRY(std::move(result));
   return {};
@@ -104,6 +123,10 @@ Result<> CudaPlan::compile_programs(ThreadPool& threads) {
 Result<> CudaPlan::prepare_steps(size_t thread_count) {
   for (size_t s = 0; s < plan_->steps.size(); ++s) {
     const Step& step = plan_->steps[s];
+    if (step.kernel->device() != DeviceKind::cuda) {
+      steps_.emplace_back();
+      continue;
+    }
     const std::span<const std::byte> packed =
         step.packed >= 0 ? packs_[static_cast<size_t>(step.packed)] : std::span<const std::byte>{};
     auto runner = step.kernel->prepare(problem_of(*plan_, s, thread_count, device_.get()), packed);
@@ -199,13 +222,14 @@ Result<> CudaPlan::begin_output(Port& port, void* to) {
                  "cuMemcpyDtoHAsync");
 }
 
+std::byte* CudaPlan::base(Operand::Place place, size_t index, std::byte* arena) const {
+  return place == Operand::Place::arena   ? arena
+         : place == Operand::Place::input ? inputs_[index].address
+                                          : outputs_[index].address;
+}
+
 void CudaPlan::bind(std::byte* arena) {
-  for (const Binding& b : bindings_) {
-    std::byte* base = b.place == Operand::Place::arena   ? arena
-                      : b.place == Operand::Place::input ? inputs_[b.index].address
-                                                         : outputs_[b.index].address;
-    args_[b.arg].data = base + b.offset_bytes;
-  }
+  for (const Binding& b : bindings_) args_[b.arg].data = base(b.place, b.index, arena) + b.offset_bytes;
 }
 
 void CudaPlan::run_step(size_t s, std::byte* arena, cuda::Stream stream) {
@@ -227,8 +251,15 @@ Result<> CudaPlan::enqueue_steps(std::byte* arena, cuda::Stream stream) {
   std::vector<bool> awaited(steps_.size(), false);
   for (const Step& step : plan_->steps)
     for (const uint32_t other : step.waits) awaited[other] = true;
+  const auto base_of = [&](Operand::Place place, size_t index) { return base(place, index, arena); };
   if (plan_->lanes > 1) HONE_TRY(done_.back().record(stream));
   for (size_t s = 0; s < steps_.size(); ++s) {
+    if (steps_[s].runner == nullptr) {
+      HONE_ASSIGN(const size_t behind, host_->enqueue(s, base_of, stream));
+      CudaDevice::hold_next_launch();
+      s = behind - 1;
+      continue;
+    }
     const Step& step = plan_->steps[s];
     const auto lane = static_cast<size_t>(step.lane);
     const cuda::Stream own = stream_of(step.lane);
@@ -292,6 +323,10 @@ Result<> CudaPlan::time_steps(std::byte* arena, std::span<double> step_ms) {
     HONE_ASSIGN(const cuda::OwnedEvent end, cuda::OwnedEvent::create(*device_));
     bind(arena);
     for (size_t s = 0; s < steps_.size(); ++s) {
+      if (steps_[s].runner == nullptr) {
+        step_ms_.push_back(0);  // the CPU's are known after the run
+        continue;
+      }
       HONE_ASSIGN(const cuda::OwnedGraph graph,
                   cuda::OwnedGraph::capture(*device_, stream_.get(), [&]() -> Result<> {
                     CudaDevice::hold_next_launch();
@@ -314,6 +349,27 @@ Result<> CudaPlan::time_steps(std::byte* arena, std::span<double> step_ms) {
   return {};
 }
 
+// A fault inside a graph has no name: here each step is waited for.
+Result<> CudaPlan::run_one_by_one(std::byte* arena) {
+  bind(arena);
+  const auto base_of = [&](Operand::Place place, size_t index) { return base(place, index, arena); };
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const size_t first = s;
+    Result<> done;
+    if (steps_[s].runner == nullptr) {
+      HONE_ASSIGN(const size_t behind, host_->enqueue(s, base_of, stream_.get()));
+      s = behind - 1;
+    } else {
+      run_step(s, arena, stream_.get());
+      done = CudaDevice::take_launch_error();
+    }
+    if (done) done = stream_.synchronize();
+    const Step& step = plan_->steps[first];
+    if (!done) return error_in(fmt::format("{} by {}", step.name, step.kernel->name()), done);
+  }
+  return {};
+}
+
 Result<> CudaPlan::run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* arena,
                        ThreadPool&, std::span<double> step_ms) {
   const cuda::Current current(device_->driver(), device_->context());
@@ -321,9 +377,11 @@ Result<> CudaPlan::run(std::span<const void* const> inputs, std::span<void* cons
   if (!step_ms.empty()) HONE_TRY(time_steps(arena, step_ms));
   HONE_ASSIGN(const cuda::OwnedGraph* graph, graph_for(arena, nullptr));
   for (size_t i = 0; i < inputs_.size(); ++i) HONE_TRY(copy_input(inputs_[i], inputs[i]));
-  HONE_TRY(graph->launch(stream_.get()));
+  static const bool one_by_one = std::getenv("HONE_CUDA_SYNC") != nullptr;
+  HONE_TRY(one_by_one ? run_one_by_one(arena) : graph->launch(stream_.get()));
   for (size_t i = 0; i < outputs_.size(); ++i) HONE_TRY(begin_output(outputs_[i], outputs[i]));
   HONE_TRY(stream_.synchronize());
+  if (!step_ms.empty() && host_ != nullptr) host_->read_times(step_ms);
   for (size_t i = 0; i < outputs_.size(); ++i)
     if (outputs[i] != nullptr && outputs_[i].staging.data() != nullptr && outputs[i] != outputs_[i].address &&
         cuda::memory_kind(*device_, outputs[i]) == cuda::MemoryKind::pageable)

@@ -7,6 +7,7 @@
 
 #include "device/cuda/stream.h"
 #include "engine/engine_data.h"
+#include "engine/host_segments.h"
 #include "engine/ready_plan.h"
 #include "plan/plan.h"
 
@@ -50,26 +51,29 @@ class CudaPlan final : public ReadyPlan {
   CudaPlan(std::shared_ptr<const Plan> plan, std::shared_ptr<CudaDevice> device)
       : plan_(std::move(plan)), device_(std::move(device)) {}
   Result<> load_weights(EngineData& engine, ThreadPool& threads);
-  Result<> compile_programs(ThreadPool& threads);
+  Result<> load_programs(ThreadPool& threads);
   Result<> prepare_steps(size_t thread_count);
   void add_arg(const Operand& operand, const TensorDesc& desc);
   Result<> own_address(Port& port);
   Result<> place_ports(std::span<const void* const> inputs, std::span<void* const> outputs);
   Result<> copy_input(Port& port, const void* from);
   Result<> begin_output(Port& port, void* to);
+  std::byte* base(Operand::Place place, size_t index, std::byte* arena) const;
   void bind(std::byte* arena);
   void run_step(size_t s, std::byte* arena, cuda::Stream stream);
   Result<> enqueue_steps(std::byte* arena, cuda::Stream stream);
   Result<> enqueue_all(std::byte* arena, cuda::Stream stream, const Around* around);
   Result<const cuda::OwnedGraph*> graph_for(std::byte* arena, const Around* around);
   Result<> time_steps(std::byte* arena, std::span<double> step_ms);
+  Result<> run_one_by_one(std::byte* arena);
 
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<CudaDevice> device_;
   cuda::OwnedStream stream_;
   std::vector<cuda::OwnedStream> side_streams_;  // of lanes 1, 2, … while a graph is recorded
   std::vector<cuda::OwnedEvent> done_;           // of each step, and of the beginning
-  std::vector<ReadyStep> steps_;
+  std::vector<ReadyStep> steps_;                 // without a runner where the CPU computes
+  std::unique_ptr<HostSegments> host_;           // null where the GPU computes everything
   std::vector<TensorArg> args_;
   std::vector<Binding> bindings_;
   std::vector<Port> inputs_, outputs_;

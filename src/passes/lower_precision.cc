@@ -35,8 +35,12 @@ bool reads_any_type(const Graph& graph, const Node& node, size_t i) {
 
 class Lowering {
  public:
-  Lowering(Graph& graph, DType type, const ComputesIn& computes)
-      : graph_(graph), type_(type), computes_(computes), next_id_(graph.next_node_id()) {}
+  Lowering(Graph& graph, DType type, const ComputesIn& computes, const StaysF32& stays_f32)
+      : graph_(graph),
+        type_(type),
+        computes_(computes),
+        stays_f32_(stays_f32),
+        next_id_(graph.next_node_id()) {}
 
   void run() {
     const auto consumers = graph_.consumers();
@@ -59,7 +63,7 @@ class Lowering {
       Node& node = nodes[n];
       const DType wanted = narrow[n] ? type_ : DType::f32;
       for (size_t i = 0; i < node.inputs.size(); ++i)
-        if (node.inputs[i] != kNoValue && !reads_any_type(graph_, node, i))
+        if (node.inputs[i] != kNoValue && (stays_f32(node) || !reads_any_type(graph_, node, i)))
           node.inputs[i] = as(node.inputs[i], wanted);
       if (narrow[n] && !ends_in_f32(node)) {
         rename_type(node.op, DType::f32, type_);
@@ -76,7 +80,7 @@ class Lowering {
     std::vector<char> narrow(graph_.nodes.size(), 0);
     for (size_t n = graph_.nodes.size(); n-- > 0;) {
       const Node& node = graph_.nodes[n];
-      if (wants_f32(node.op) || (computes_ && !computes_(graph_, node))) continue;
+      if (wants_f32(node.op) || (computes_ && !computes_(graph_, node)) || stays_f32(node)) continue;
       narrow[n] = is_heavy(node.op) && !(computes_ && only_f32_readers(node, consumers));
       for (const ValueId id : node.outputs)
         if (id != kNoValue)
@@ -85,6 +89,8 @@ class Lowering {
     }
     return narrow;
   }
+
+  bool stays_f32(const Node& node) const { return stays_f32_ && stays_f32_(node); }
 
   bool only_f32_readers(const Node& node, const std::vector<std::vector<int32_t>>& consumers) const {
     const auto reads_f32 = [&](int32_t n) { return wants_f32(graph_.nodes[static_cast<size_t>(n)].op); };
@@ -114,19 +120,21 @@ class Lowering {
   Graph& graph_;
   DType type_;
   const ComputesIn& computes_;
+  const StaysF32& stays_f32_;
   int64_t next_id_;
   std::map<std::pair<ValueId, DType>, ValueId> other_form_;
 };
 
 }  // namespace
 
-Result<> lower_precision(Graph& graph, DType type, const PassContext& context, const ComputesIn& computes) {
+Result<> lower_precision(Graph& graph, DType type, const PassContext& context, const ComputesIn& computes,
+                         const StaysF32& stays_f32) {
   if (type == DType::f32) return {};
   for (const Node& node : graph.nodes)
     if (std::holds_alternative<If>(node.op) || std::holds_alternative<Loop>(node.op)) return {};
   std::vector<DType> outputs;
   for (const ValueId id : graph.outputs) outputs.push_back(graph.desc(id).type);
-  Lowering(graph, type, computes).run();
+  Lowering(graph, type, computes, stays_f32).run();
   for (size_t i = 0; i < outputs.size(); ++i)
     if (graph.desc(graph.outputs[i]).type != outputs[i]) cast_output(graph, i, outputs[i]);
   remove_identity(graph, context);

@@ -44,7 +44,7 @@ struct CopyKernel {
 
 struct Draft {
   Draft(const Graph& bound, const PlanOptions& plan_options)
-      : graph(bound), options(plan_options), rows(plan_options.device) {}
+      : graph(bound), options(plan_options), rows(plan_options.device, plan_options.rules) {}
 
   const Graph& graph;
   PlanOptions options;

@@ -69,12 +69,20 @@ Offsets place_in_arena(const Draft& draft, const Lanes& lanes) {
   return {.tensors = offsets(buffer_of), .workspaces = offsets(workspace_of), .bytes = layout.bytes};
 }
 
+// A step of the CPU holds up every stream: then there is one.
+int lanes_for(const Draft& draft) {
+  const bool leaves_gpu = std::ranges::any_of(draft.steps, [&](const DraftStep& step) {
+    return step.kernel != nullptr && device_of(*step.kernel, draft.options.device) != draft.options.device;
+  });
+  return leaves_gpu ? 1 : draft.options.lanes;
+}
+
 class Writer {
  public:
   Writer(const Draft& draft, Plan& plan)
       : draft_(draft),
         plan_(plan),
-        lanes_(assign_lanes(draft, draft.options.lanes)),
+        lanes_(assign_lanes(draft, lanes_for(draft))),
         offsets_(place_in_arena(draft, lanes_)) {}
 
   void write() {
@@ -175,7 +183,7 @@ Problem problem_of(const Plan& plan, size_t step, size_t thread_count, Device* d
           .outputs = s.output_descs,
           .constants = plan.step_constants[step],
           .thread_count = thread_count,
-          .device = device};
+          .device = s.kernel != nullptr ? device_of(*s.kernel, device) : device};
 }
 
 Result<Plan> plan_bound(const Graph& bound, const Choices& choices, const PlanOptions& options) {

@@ -67,11 +67,13 @@ struct PlanOptions {
   DType compute = DType::f32;  // f16, bf16: what a GPU's kernels read and write (see lower_precision)
   int lanes = 1;               // most of them; a GPU's streams
   bool allow_aliasing = true;  // false for tests: concat and split copy
+  RowRules rules;
 };
 
 // lower_precision() as this device wants it: a GPU computes everything in `type`, a CPU what it has kernels
 // for.
-Result<> lower_for(Graph& bound, Device& device, DType type, size_t thread_count, const PassContext& context);
+Result<> lower_for(Graph& bound, Device& device, DType type, size_t thread_count, const PassContext& context,
+                   const RowRules& rules = {});
 
 // `graph` has been through the shape-independent passes. The evaluator folds shape arithmetic.
 Result<Plan> specialise(const Graph& graph, const InputShapes& shapes, Device& device, const Choices* known,
@@ -79,8 +81,22 @@ Result<Plan> specialise(const Graph& graph, const InputShapes& shapes, Device& d
 // The same from a graph that is bound already and choices that fit it.
 Result<Plan> plan_bound(const Graph& bound, const Choices& choices, const PlanOptions& options);
 
-// The problem a step solves (spans point into the plan).
+// The problem a step solves (spans point into the plan). `device` is the plan's; a step that a GPU's plan
+// leaves to the CPU gets none.
 Problem problem_of(const Plan& plan, size_t step, size_t thread_count, Device* device = nullptr);
 std::string print(const Plan& plan);
+
+// Steps that follow one another on one device. A plan for a GPU is one segment unless it leaves operators to
+// the CPU.
+struct Segment {
+  DeviceKind device = DeviceKind::cpu;
+  size_t first = 0, count = 0;  // of Plan::steps
+};
+std::vector<Segment> segments_of(const Plan& plan);
+// "one segment, cuda"; "3 segments: cuda of 40 steps, cpu of 1 steps, cuda of 20 steps".
+std::string segments_text(const Plan& plan);
+// What a GPU's plan leaves to the CPU, and why, in one line; empty where that is nothing. `choices` are those
+// that the plan was made of.
+std::string cpu_part_text(const Plan& plan, const Choices& choices);
 
 }  // namespace hone

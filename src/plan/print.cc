@@ -56,6 +56,7 @@ std::string print(const Plan& plan) {
     if (step.expected_ms >= 0) text += fmt::format(" {:.3f} ms", step.expected_ms);
     text += '\n';
   }
+  if (segments_of(plan).size() > 1) text += segments_text(plan) + '\n';
   text += fmt::format("{} steps, {} packed weights, arena {} bytes, planned in {:.2f} ms\n",
                       plan.steps.size(), plan.packed.size(), plan.arena_bytes, plan.planning_ms);
   return text;

@@ -112,7 +112,8 @@ class Scheduler {
     const Kernel* kernel = kernel_named(choice.kernel);
     if (kernel == nullptr || kernel->op() != op_name(node.op))
       return error(StatusCode::unsupported, fmt::format("hone has no kernel {} for it", choice.kernel));
-    NodeProblem problem = problem_of(graph_, node, draft_.options.thread_count, draft_.options.device);
+    NodeProblem problem =
+        problem_of(graph_, node, draft_.options.thread_count, device_of(*kernel, draft_.options.device));
     problem.set_layouts({.inputs = choice.inputs, .outputs = choice.outputs});
     Verdict verdict = kernel->may_i(problem.view());
     if (!verdict.legal && !is_movement)

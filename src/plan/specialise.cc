@@ -37,9 +37,11 @@ bool reads_a_picture(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-Result<> lower_for(Graph& bound, Device& device, DType type, size_t thread_count,
-                   const PassContext& context) {
-  if (device.kind() == DeviceKind::cuda) return run_gpu_passes(bound, type, context);
+Result<> lower_for(Graph& bound, Device& device, DType type, size_t thread_count, const PassContext& context,
+                   const RowRules& rules) {
+  // The CPU's kernels are faster in f32, and not all of them take less.
+  if (device.kind() == DeviceKind::cuda)
+    return run_gpu_passes(bound, type, context, [&](const Node& node) { return rules.leaves_to_cpu(node); });
   KernelRows rows(&device);
   std::unordered_map<uint64_t, bool> known;  // kernels are asked once for nodes that are alike
   return lower_precision(bound, type, context, [&](const Graph& graph, const Node& node) {
@@ -59,10 +61,10 @@ Result<Plan> specialise(const Graph& graph, const InputShapes& shapes, Device& d
   HONE_TRY(bind_shapes(bound, shapes, evaluate));
   laps.lap("bind");
   HONE_TRY(run_passes(bound, PassStage::bound, {.evaluate = evaluate, .observe = {}}));
-  HONE_TRY(
-      lower_for(bound, device, options.compute, options.thread_count, {.evaluate = evaluate, .observe = {}}));
+  HONE_TRY(lower_for(bound, device, options.compute, options.thread_count,
+                     {.evaluate = evaluate, .observe = {}}, options.rules));
   laps.lap("passes");
-  HONE_ASSIGN(const Choices choices, choose_fast(bound, device, known, options.thread_count));
+  HONE_ASSIGN(const Choices choices, choose_fast(bound, device, known, options.thread_count, options.rules));
   laps.lap("choose");
   HONE_ASSIGN(Plan plan, plan_bound(bound, choices, options));
   laps.lap("plan");

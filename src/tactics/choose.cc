@@ -190,6 +190,10 @@ void time_class(Tuning& tuning, ProblemClass& c, CandidateTimer& timer, bool onl
       c.record[i].reason = "moves no data: a view";
       continue;
     }
+    if (device_of(*option.kernel, &tuning.device) == nullptr) {
+      c.record[i].reason = "not timed: the CPU's part of a GPU's plan";
+      continue;
+    }
     c.problem.set_layouts(option.layouts);
     const uint64_t key = key_of(tuning, c, *option.kernel);
     const auto cached = tuning.options.cache != nullptr ? tuning.options.cache->find(key) : std::nullopt;
@@ -310,7 +314,7 @@ Result<Choices> choose(const Graph& graph, Device& device, const TacticOptions& 
                 .fingerprint = device.fingerprint(),
                 .thread_count = thread_count,
                 .deadline = Clock::now() + options.deadline,
-                .rows = KernelRows(&device),
+                .rows = KernelRows(&device, options.rules),
                 .classes = {},
                 .class_of = {}};
   HONE_TRY(gather_classes(tuning));

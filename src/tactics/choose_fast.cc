@@ -2,6 +2,7 @@
 // else.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "tactics/layout_labelling.h"
@@ -41,9 +42,14 @@ bool is_known_view(const Graph& graph, const Node& node, const Choice& choice) {
   return is_view_in(graph, node, movement, layout);
 }
 
+bool is_plain(const Choice& choice) {
+  const auto plain = [](Layout layout) { return layout == Layout::plain; };
+  return std::ranges::all_of(choice.inputs, plain) && std::ranges::all_of(choice.outputs, plain);
+}
+
 // The tuned choice, if it can be had here.
 bool is_legal_here(const Graph& graph, const Node& node, const Choice& choice, size_t thread_count,
-                   Device& device, KernelNames& names) {
+                   Device& device, KernelNames& names, const KernelRows& rows) {
   if (!same_arity(choice, node)) return false;
   for (size_t i = 0; i < choice.inputs.size(); ++i) {
     const bool is_picture = node.inputs[i] != kNoValue && !graph.is_constant(node.inputs[i]) &&
@@ -53,10 +59,13 @@ bool is_legal_here(const Graph& graph, const Node& node, const Choice& choice, s
   if (choice.kernel == kViewKernel) return is_known_view(graph, node, choice);
   const Kernel* kernel = names.find(choice.kernel);
   const bool on_gpu = device.kind() == DeviceKind::cuda;
-  if (kernel == nullptr || (kernel->device() == DeviceKind::cuda) != on_gpu ||
+  // A GPU's plan may leave a node to the CPU, never the other way round.
+  if (kernel == nullptr || (kernel->device() == DeviceKind::cuda && !on_gpu) ||
       kernel->version() != choice.version || kernel->op() != op_name(node.op))
     return false;
-  NodeProblem problem = problem_of(graph, node, thread_count, &device);
+  if (kernel->device() == DeviceKind::cuda ? rows.leaves_to_cpu(node) : on_gpu && !is_plain(choice))
+    return false;
+  NodeProblem problem = problem_of(graph, node, thread_count, device_of(*kernel, &device));
   if (problem.outputs.size() != choice.outputs.size()) return false;
   for (size_t i = 0; i < choice.outputs.size(); ++i)
     if (choice.outputs[i] != Layout::plain && problem.outputs[i].shape.size() != 4) return false;
@@ -75,10 +84,11 @@ Choice without_candidates(const Choice& choice) {
 
 }  // namespace
 
-Result<Choices> choose_fast(const Graph& graph, Device& device, const Choices* known, size_t thread_count) {
+Result<Choices> choose_fast(const Graph& graph, Device& device, const Choices* known, size_t thread_count,
+                            const RowRules& rules) {
   Choices choices;
   KernelNames names;
-  KernelRows rows(&device);
+  KernelRows rows(&device, rules);
   ReorderCost reorders(rows, thread_count);
   std::vector<std::vector<LabelOption>> label_options(graph.nodes.size());
   std::vector<const std::vector<NodeOption>*> options(graph.nodes.size(), nullptr);
@@ -90,7 +100,7 @@ Result<Choices> choose_fast(const Graph& graph, Device& device, const Choices* k
     if (known != nullptr) {
       const auto found = known->by_node.find(node.id);
       if (found != known->by_node.end() &&
-          is_legal_here(graph, node, found->second, thread_count, device, names)) {
+          is_legal_here(graph, node, found->second, thread_count, device, names, rows)) {
         choices.by_node.emplace(node.id, without_candidates(found->second));
         label_options[n].push_back(
             {.ms = 0, .inputs = found->second.inputs, .outputs = found->second.outputs});

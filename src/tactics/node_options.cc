@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/hash.h"
+#include "device/cuda/cuda_device.h"
 #include "ir/infer.h"
 
 namespace hone {
@@ -122,12 +124,35 @@ uint64_t timing_key(const Kernel& kernel, const Problem& problem, const std::str
   return hash_combine(hash, hash_descs(problem));
 }
 
+std::span<const Kernel* const> KernelRows::ask(ByOp& known, const Op& op, DeviceKind kind) {
+  Rows& rows = known[op.index()];
+  if (!rows.asked) rows.rows = kernels_for(op_name(op), kind);
+  rows.asked = true;
+  return rows.rows;
+}
+
 std::span<const Kernel* const> KernelRows::of(const Op& op) {
-  const size_t index = op.index();
-  const bool on_gpu = device_ != nullptr && device_->kind() == DeviceKind::cuda;
-  if (!asked_[index]) rows_[index] = kernels_for(op_name(op), on_gpu ? DeviceKind::cuda : DeviceKind::cpu);
-  asked_[index] = true;
-  return rows_[index];
+  return ask(own_, op, on_gpu() ? DeviceKind::cuda : DeviceKind::cpu);
+}
+
+std::span<const Kernel* const> KernelRows::of_cpu(const Op& op) { return ask(cpu_, op, DeviceKind::cpu); }
+
+bool RowRules::leaves_to_cpu(const Node& node) const {
+  return cpu_nodes.contains(node.id) ||
+         (!cpu_ops.empty() && std::ranges::find(cpu_ops, op_name(node.op)) != cpu_ops.end());
+}
+
+RowRules rules_of(const Choices& choices) {
+  RowRules rules;
+  std::unordered_map<std::string_view, bool> on_cpu;  // kernels are looked up once
+  for (const auto& [node, choice] : choices.by_node) {
+    const auto [known, is_new] = on_cpu.try_emplace(choice.kernel, false);
+    if (is_new)
+      if (const Kernel* kernel = find_kernel(choice.kernel))
+        known->second = kernel->device() == DeviceKind::cpu;
+    if (known->second) rules.cpu_nodes.insert(node);
+  }
+  return rules;
 }
 
 double estimate_ms(const Graph& graph, const Node& node, const Kernel& kernel, const Verdict& verdict) {
@@ -139,14 +164,27 @@ double estimate_ms(const Graph& graph, const Node& node, const Kernel& kernel, c
          1e-3;
 }
 
-NodeOptions options_of(const Graph& graph, const Node& node, NodeProblem& problem, KernelRows& rows,
-                       bool keep_refused) {
-  NodeOptions options;
-  if (problem.outputs.size() != node.outputs.size()) return options;
-  for (const Kernel* kernel : rows.of(node.op)) {
+namespace {
+
+bool is_plain(const LayoutSignature& layouts) {
+  const auto plain = [](Layout layout) { return layout == Layout::plain; };
+  return std::ranges::all_of(layouts.inputs, plain) && std::ranges::all_of(layouts.outputs, plain);
+}
+
+// The rows that may, in every layout that they take; in a GPU's plan the CPU's take plain ones alone. True
+// where a row would have served, had the engine carried its code.
+bool add_rows(const Graph& graph, const Node& node, NodeProblem& problem, std::span<const Kernel* const> rows,
+              Device* device, bool keep_refused, NodeOptions& options) {
+  bool lacks_code = false;
+  for (const Kernel* kernel : rows) {
     std::string reason = "offers no layouts";
     bool any = false;
+    problem.device = device_of(*kernel, device);
     for (LayoutSignature& layouts : kernel->signatures(node.op, problem.inputs, problem.outputs)) {
+      if (problem.device != device && !is_plain(layouts)) {
+        reason = "takes no plain layout";
+        continue;
+      }
       if (!is_sane(layouts, problem)) {
         reason = "offers layouts that do not fit the node";
         continue;
@@ -155,6 +193,7 @@ NodeOptions options_of(const Graph& graph, const Node& node, NodeProblem& proble
       Verdict verdict = kernel->may_i(problem.view());
       if (!verdict.legal) {
         reason = std::move(verdict.reason);
+        lacks_code = lacks_code || reason == cuda::kNotCarried;
         continue;
       }
       any = true;
@@ -167,6 +206,22 @@ NodeOptions options_of(const Graph& graph, const Node& node, NodeProblem& proble
       options.refused.push_back(
           {.kernel = std::string(kernel->name()), .version = kernel->version(), .reason = std::move(reason)});
   }
+  problem.device = device;
+  return lacks_code;
+}
+
+}  // namespace
+
+NodeOptions options_of(const Graph& graph, const Node& node, NodeProblem& problem, KernelRows& rows,
+                       bool keep_refused) {
+  NodeOptions options;
+  if (problem.outputs.size() != node.outputs.size()) return options;
+  bool lacks_code = false;
+  if (!rows.leaves_to_cpu(node))
+    lacks_code = add_rows(graph, node, problem, rows.of(node.op), rows.device(), keep_refused, options);
+  // Code that is missing is compiled, or the whole plan is the CPU's.
+  if (rows.on_gpu() && options.legal.empty() && !lacks_code)
+    add_rows(graph, node, problem, rows.of_cpu(node.op), rows.device(), keep_refused, options);
   add_views(graph, node, problem, options);
   return options;
 }

@@ -36,15 +36,35 @@ uint64_t problem_hash(const NodeProblem& problem);
 class KernelRows {
  public:
   // Null and the null device plan with the CPU's rows.
-  explicit KernelRows(Device* device) : device_(device) {}
+  explicit KernelRows(Device* device, RowRules rules = {}) : device_(device), rules_(std::move(rules)) {}
+  // Of the device.
   std::span<const Kernel* const> of(const Op& op);
+  // What a GPU's plan turns to for an operator that has no row there.
+  std::span<const Kernel* const> of_cpu(const Op& op);
+  // The rules of a GPU's plan leave the node to the CPU.
+  bool leaves_to_cpu(const Node& node) const { return on_gpu() && rules_.leaves_to_cpu(node); }
   Device* device() const { return device_; }
+  bool on_gpu() const { return device_ != nullptr && device_->kind() == DeviceKind::cuda; }
 
  private:
+  struct Rows {
+    std::vector<const Kernel*> rows;
+    bool asked = false;
+  };
+  using ByOp = std::array<Rows, std::variant_size_v<Op>>;
+  static std::span<const Kernel* const> ask(ByOp& known, const Op& op, DeviceKind kind);
+
   Device* device_;
-  std::array<std::vector<const Kernel*>, std::variant_size_v<Op>> rows_;
-  std::array<bool, std::variant_size_v<Op>> asked_ = {};
+  RowRules rules_;
+  ByOp own_, cpu_;
 };
+
+// Where a row of a plan for `device` runs: null for a CPU's row in a GPU's plan.
+inline Device* device_of(const Kernel& kernel, Device* device) {
+  const bool apart =
+      device != nullptr && device->kind() == DeviceKind::cuda && kernel.device() != DeviceKind::cuda;
+  return apart ? nullptr : device;
+}
 
 struct NodeOption {
   const Kernel* kernel = nullptr;  // null: a view that no kernel could stand in for

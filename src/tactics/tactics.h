@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,12 +57,25 @@ class TimingCache {
   mutable size_t hits_ = 0;
 };
 
+// Which rows a plan for a GPU may use.
+struct RowRules {
+  // Operators ("Softmax") that the CPU computes although the GPU has rows for them.
+  std::vector<std::string> cpu_ops;
+  // The same for single nodes, by Node::id.
+  std::set<int64_t> cpu_nodes;
+
+  bool leaves_to_cpu(const Node& node) const;
+};
+// What choices for a GPU leave to the CPU, so that plans for other shapes do so too.
+RowRules rules_of(const Choices& choices);
+
 struct TacticOptions {
   int level = 3;                              // 0: cost model alone; 5: every legal kernel is timed
   std::chrono::milliseconds deadline{60000};  // tuning stops here; the rest takes the cost model's choice
   size_t memory_limit_bytes = 0;  // 0: none; candidates whose buffers pass it are skipped, on record
   size_t thread_count = 0;
   TimingCache* cache = nullptr;
+  RowRules rules;
 };
 
 // The key of one candidate's time: kernel name and version, op, descs with layouts, device fingerprint.
@@ -71,6 +85,7 @@ uint64_t timing_key(const Kernel& kernel, const Problem& problem, const std::str
 Result<Choices> choose(const Graph& graph, Device& device, const TacticOptions& options);
 // Without measuring, in a millisecond or so: takes the kernels of `known` (the tuned shape nearest to this
 // one) where they are legal for this shape, the cost model's else. `known` may be null.
-Result<Choices> choose_fast(const Graph& graph, Device& device, const Choices* known, size_t thread_count);
+Result<Choices> choose_fast(const Graph& graph, Device& device, const Choices* known, size_t thread_count,
+                            const RowRules& rules = {});
 
 }  // namespace hone
