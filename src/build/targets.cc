@@ -4,14 +4,18 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <unordered_map>
 
 #include "base/cpu_features.h"
 #include "device/cuda/cuda_device.h"
 #include "engine/detection_programs.h"
+#include "tactics/node_options.h"
 
 namespace hone {
 namespace {
+
+constexpr const char* kPtx = "ptx";
 
 bool allows(const BuildOptions& options, std::string_view precision) {
   return std::ranges::find(options.precisions, precision) != options.precisions.end();
@@ -33,14 +37,16 @@ std::vector<std::string> target_names(const BuildOptions& options) {
 }
 
 Result<std::shared_ptr<Device>> open_target(const std::string& name, size_t thread_count) {
+  if (name == kPtx) return make_portable_cuda_target();
   if (!name.starts_with("sm_")) return open_device(name, thread_count);
   int capability = 0;
   const auto [end, failure] = std::from_chars(name.data() + 3, name.data() + name.size(), capability);
   if (failure != std::errc() || (end != name.data() + name.size() && name != "sm_90a"))
     return error(
         StatusCode::invalid_argument,
-        fmt::format("target {} is unknown; cpu, cuda:0, sm_80, sm_86, sm_87, sm_89 and sm_90 are targets",
-                    name));
+        fmt::format(
+            "target {} is unknown; cpu, cuda:0, sm_80, sm_86, sm_87, sm_89, sm_90 and ptx are targets",
+            name));
   if (const auto devices = cuda_devices())
     for (size_t i = 0; i < devices->size(); ++i)
       if ((*devices)[i].capability == capability) return open_cuda_device(i);
@@ -79,6 +85,52 @@ Result<std::vector<Target>> open_targets(const BuildOptions& options, size_t thr
   return targets;
 }
 
+void add_portable_target(const BuildOptions& options, std::vector<Target>& targets) {
+  const auto gpu =
+      std::ranges::find_if(targets, [](const Target& t) { return t.device->kind() == DeviceKind::cuda; });
+  if (!options.carry_ptx || gpu == targets.end() || std::ranges::any_of(targets, is_portable)) return;
+  targets.push_back(
+      {.device = make_portable_cuda_target(), .precision = gpu->precision, .compute = gpu->compute});
+}
+
+bool is_portable(const Target& target) {
+  return target.device->kind() == DeviceKind::cuda &&
+         static_cast<const CudaDevice&>(*target.device).target() == cuda::kPortableTarget;
+}
+
+namespace {
+
+// Shapes of the profile may want copies where those that were planned had views: as many programs as the
+// plans have types.
+Result<> add_copies(const std::vector<std::shared_ptr<const Plan>>& plans, CudaDevice& gpu,
+                    size_t thread_count, std::unordered_map<uint64_t, cuda::Program>& programs) {
+  static const Op identity = Unary{};
+  std::set<DType> types;
+  for (const auto& plan : plans)
+    for (const Step& step : plan->steps)
+      for (const TensorDesc& desc : step.output_descs) types.insert(desc.type);
+  KernelRows rows(&gpu);
+  const ConstantPtr no_constant;
+  for (const DType type : types)
+    for (const Layout layout : {Layout::plain, Layout::nhwc}) {
+      TensorDesc desc(type, {1, 8, 4, 4});
+      desc.layout = layout;
+      Verdict verdict;
+      const Kernel* kernel = copy_kernel(desc, desc, thread_count, rows, &verdict);
+      if (kernel == nullptr) continue;
+      HONE_ASSIGN(const auto wanted, kernel->programs({.op = identity,
+                                                       .inputs = {&desc, 1},
+                                                       .outputs = {&desc, 1},
+                                                       .constants = {&no_constant, 1},
+                                                       .thread_count = thread_count,
+                                                       .device = &gpu}));
+      for (const cuda::Program& program : wanted) programs.emplace(program.key(), program);
+    }
+  return {};
+}
+
+}  // namespace
+
 Result<> add_binaries(const std::vector<std::shared_ptr<const Plan>>& plans, const Target& target,
                       size_t thread_count, EngineData& engine) {
   if (target.device->kind() != DeviceKind::cuda) return {};
@@ -90,6 +142,7 @@ Result<> add_binaries(const std::vector<std::shared_ptr<const Plan>>& plans, con
                   plan->steps[s].kernel->programs(problem_of(*plan, s, thread_count, &gpu)));
       for (const cuda::Program& program : wanted) programs.emplace(program.key(), program);
     }
+  HONE_TRY(add_copies(plans, gpu, thread_count, programs));
   HONE_ASSIGN(const auto around, detection_programs(engine.inputs, engine.outputs, gpu));
   for (const cuda::Program& program : around) programs.emplace(program.key(), program);
   std::erase_if(programs, [&](const auto& entry) {

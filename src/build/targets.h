@@ -22,6 +22,10 @@ struct Target {
 Result<std::vector<Target>> open_targets(const BuildOptions& options, size_t thread_count,
                                          BuildReport& report);
 
+// Behind targets that are GPUs, "ptx", unless the options forbid it.
+void add_portable_target(const BuildOptions& options, std::vector<Target>& targets);
+bool is_portable(const Target& target);
+
 // The machine code of every kernel of the plans, and of what a detector puts around them, compiled on all
 // cores where it is not known yet.
 Result<> add_binaries(const std::vector<std::shared_ptr<const Plan>>& plans, const Target& target,

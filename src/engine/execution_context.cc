@@ -7,9 +7,9 @@
 
 #include "base/log.h"
 #include "device/cuda/driver.h"
-#include "device/cuda/nvrtc.h"
 #include "device/cuda/stream.h"
 #include "engine/cuda_plan.h"
+#include "engine/device_code.h"
 #include "engine/engine_data.h"
 #include "engine/prepared_plan.h"
 #include "engine/shape_range.h"
@@ -57,31 +57,53 @@ struct ExecutionContext::State {
   void use_device() {
     fingerprint = device->fingerprint();
     const DeviceTuning* tuning = tuning_for(data(), fingerprint);
-    const bool on_gpu = device->kind() == DeviceKind::cuda;
+    tuned = tuning != nullptr ? tuning->fingerprint : "";
     compute = compute_of(tuning);
-    if (!on_gpu) return;
+    if (device->kind() == DeviceKind::cuda) use_carried_code();
+  }
+
+  // Kernels of an engine that has machine code for this GPU are chosen among those that it carries. Code for
+  // other chips serves where no compiler is at hand.
+  void use_carried_code() {
+    root = device;
     auto& gpu = static_cast<CudaDevice&>(*device);
-    for (const ProgramBinary& binary : data().binaries) {
-      if (binary.target != gpu.target()) continue;
-      if (const int least = cuda::least_driver(binary.nvrtc_version); least > gpu.driver().version)
-        lack =
-            fmt::format("the engine's machine code needs a driver of CUDA {} or newer, this one supports {}",
-                        cuda::version_text(least), cuda::version_text(gpu.driver().version));
-      else
+    DeviceCode code = code_for(data().binaries, gpu.properties().capability, gpu.driver().version);
+    lack = std::move(code.lack);
+    const bool is_own = code.target == gpu.target();
+    const DeviceTuning* other = tuning_of_target(data(), code.target);
+    if (!is_own && other != nullptr) compute = compute_of(other);
+    if (code.target.empty() || (!is_own && cuda::can_compile())) return;
+    if (!is_own) {
+      if (other != nullptr) tuned = other->fingerprint;
+      log_warning(
+          fmt::format("{}: the engine has no machine code for {} and takes that for {}{}: slower than "
+                      "an engine built with --target sm_{}",
+                      gpu.name(), gpu.target(), code.target,
+                      code.target == cuda::kPortableTarget ? " (the driver compiles it)" : "",
+                      gpu.properties().capability));
+    }
+    for (const ProgramBinary& binary : data().binaries)
+      if (binary.target == code.target)
         gpu.add_binary(binary.key,
                        {.owner = engine, .code = binary.code, .nvrtc_version = binary.nvrtc_version});
-    }
+    device = gpu.carrying(program_keys(data().binaries, code.target));
   }
 
   int lanes() const { return device->kind() == DeviceKind::cuda ? kGpuLanes : 1; }
 
-  // An engine never refuses a machine: what a GPU cannot do here, the CPU does.
+  // An engine never refuses a machine: what it carries no code for is compiled here, where there is a
+  // compiler, and what a GPU cannot do here, the CPU does.
   Result<> fall_back(const Status& why) {
-    log_warning(fmt::format("{}: {}; running on the CPU", device->name(), lack.empty() ? why.message : lack));
     current = nullptr;
     profiled = nullptr;
     plans.clear();
     arena.reset();
+    if (device != root && cuda::can_compile()) {
+      log_verbose(fmt::format("{}: {}; compiled here", device->name(), why.message));
+      device = root;
+      return {};
+    }
+    log_warning(fmt::format("{}: {}; running on the CPU", device->name(), lack.empty() ? why.message : lack));
     HONE_ASSIGN(device, open_device("cpu", options.thread_count));
     use_device();
     return {};
@@ -96,22 +118,23 @@ struct ExecutionContext::State {
       if (!shapes.contains(input.name))
         return error(StatusCode::invalid_argument,
                      fmt::format("input {} has no shape yet; set_input_shape() gives it one", input.name));
-    const auto known = std::ranges::find(plans, shapes, &CachedPlan::shapes);
-    if (known != plans.end()) {
-      plans.splice(plans.begin(), plans, known);
+    const auto cached = std::ranges::find(plans, shapes, &CachedPlan::shapes);
+    if (cached != plans.end()) {
+      plans.splice(plans.begin(), plans, cached);
     } else {
       HONE_TRY(check_profile(data(), shapes));
-      const Choices* tuned = nearest_choices(data(), fingerprint, shapes);
-      if (tuned == nullptr && !warned) {
+      const Choices* known = tuned.empty() ? nullptr : nearest_choices(data(), tuned, shapes);
+      if (known == nullptr && !warned) {
         log_verbose(
             fmt::format("the engine was not tuned for {}; the cost model chooses its kernels", fingerprint));
         warned = true;
       }
-      HONE_ASSIGN(Plan plan, specialise(data().portable, shapes, *device, tuned, evaluate,
+      HONE_ASSIGN(Plan plan, specialise(data().portable, shapes, *device, known, evaluate,
                                         {.thread_count = threads.thread_count(),
                                          .device = device.get(),
                                          .compute = compute,
-                                         .lanes = lanes()}));
+                                         .lanes = lanes(),
+                                         .rules = known != nullptr ? rules_of(*known) : RowRules{}}));
       planning_ms = plan.planning_ms;
       plans.push_front(
           {.shapes = shapes, .plan = std::make_shared<const Plan>(std::move(plan)), .prepared = nullptr});
@@ -125,7 +148,7 @@ struct ExecutionContext::State {
     auto made = plan_for_shapes();
     if (made || device->kind() == DeviceKind::cpu || !is_lack(made.error())) return made;
     HONE_TRY(fall_back(made.error()));
-    return plan_for_shapes();
+    return ensure_plan();
   }
 
   Result<> ensure_prepared() {
@@ -133,8 +156,7 @@ struct ExecutionContext::State {
     auto ready = prepare();
     if (ready || device->kind() == DeviceKind::cpu || !is_lack(ready.error())) return ready;
     HONE_TRY(fall_back(ready.error()));
-    HONE_TRY(ensure_plan());
-    return prepare();
+    return ensure_prepared();
   }
 
   // Something that this machine has not got, rather than something that went wrong on it.
@@ -186,9 +208,11 @@ struct ExecutionContext::State {
   std::shared_ptr<const Engine> engine;
   ContextOptions options;
   std::shared_ptr<Device> device;
+  std::shared_ptr<Device> root;  // the GPU itself, where `device` loads what the engine carries alone
   ThreadPool threads;
   std::string fingerprint;
-  std::string lack;  // what keeps the engine's machine code from running here; empty: nothing
+  std::string tuned;  // the fingerprint whose choices are taken; empty: none
+  std::string lack;   // what keeps the engine's machine code from running here; empty: nothing
   DType compute = DType::f32;
   Evaluator evaluate;
   InputShapes shapes;
@@ -214,6 +238,8 @@ Result<std::unique_ptr<ExecutionContext>> ExecutionContext::create(std::shared_p
   if (device->kind() == DeviceKind::null)
     return error(StatusCode::unsupported,
                  fmt::format("device {} cannot run an engine; use device cpu", options.device));
+  if (device->kind() == DeviceKind::cuda && options.gpu_memory_limit_bytes > 0)
+    static_cast<CudaDevice&>(*device).set_memory_limit(options.gpu_memory_limit_bytes);
   auto state = std::make_unique<State>(std::move(engine), std::move(options), std::move(device));
   for (const TensorInfo& input : state->data().inputs) {
     if (is_concrete(input.shape))

@@ -166,7 +166,8 @@ std::vector<std::byte> write_tunings(std::span<const DeviceTuning> tunings, std:
   for (size_t i = 0; i < binaries.size(); ++i)
     binary_tables.push_back(format::CreateBinaryDirect(
         builder, binaries[i].key, binaries[i].target.c_str(), binaries[i].nvrtc_version,
-        cuda::least_driver(binaries[i].nvrtc_version), binary_offsets[i], binaries[i].code.size()));
+        cuda::least_driver(binaries[i].nvrtc_version, binaries[i].target), binary_offsets[i],
+        binaries[i].code.size()));
   builder.Finish(format::CreateTuningsDirect(builder, &tables, &pack_tables, &binary_tables));
   return finished(builder);
 }

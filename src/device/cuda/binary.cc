@@ -18,8 +18,12 @@ namespace fs = std::filesystem;
 
 const Result<Nvrtc>& compiler() {
   static const Result<Nvrtc> opened = [] {
+    auto any = Nvrtc::open(0);
+    // The one that was asked for, whichever it is.
+    if (const char* set = std::getenv("HONE_NVRTC"); set != nullptr && (!any || any->path().starts_with(set)))
+      return any;
     auto twelve = Nvrtc::open(12);
-    return twelve ? std::move(twelve) : Nvrtc::open(0);
+    return twelve ? std::move(twelve) : std::move(any);
   }();
   return opened;
 }
@@ -33,6 +37,12 @@ fs::path cache_folder() {
     return fs::path(home) / ".cache" / "hone" / "cuda";
   return {};
 }
+
+}  // namespace
+
+fs::path binary_cache() { return cache_folder(); }
+
+namespace {
 
 // A cached file is the code with the xxh3 of it in front: a damaged one is compiled anew.
 constexpr size_t kChecksumBytes = 8;
@@ -71,6 +81,8 @@ Binary binary_of(std::shared_ptr<const std::vector<std::byte>> code, int nvrtc_v
 std::string target_name(int capability) {
   return fmt::format("sm_{}{}", capability, capability == 90 ? "a" : "");
 }
+
+bool can_compile() { return compiler().has_value(); }
 
 Result<Binary> compile(const Program& program, const std::string& target) {
   const Result<Nvrtc>& nvrtc = compiler();

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 
 #include "device/cuda/device_shared.h"
+#include "device/cuda/notes.h"
 
 namespace hone {
 
@@ -101,17 +103,12 @@ std::unexpected<Status> no_card(const CudaDevice& device) {
 
 }  // namespace
 
-CudaDevice::CudaDevice(std::shared_ptr<DeviceShared> shared, CudaProperties properties)
-    : shared_(std::move(shared)),
-      properties_(std::move(properties)),
-      traits_(gpu_traits(properties_)),
-      target_(cuda::target_name(properties_.capability)) {}
-
 std::string CudaDevice::name() const {
   return has_card() ? fmt::format("cuda:{}", shared_->ordinal) : "cuda/" + target_;
 }
 
 std::string CudaDevice::fingerprint() const {
+  if (target_ == cuda::kPortableTarget) return fmt::format("cuda/{}/{}", target_, properties_.name);
   // Which kernels were allowed is part of what a choice is valid for; the driver is not: it compiles nothing.
   const std::string lesser =
       traits_.capability < properties_.capability ? fmt::format("/kernels sm_{}", traits_.capability) : "";
@@ -124,9 +121,16 @@ const Driver& CudaDevice::driver() const { return *shared_->driver; }
 cuda::Context CudaDevice::context() const { return shared_->context; }
 size_t CudaDevice::allocated_bytes() const { return shared_->now; }
 size_t CudaDevice::peak_allocated_bytes() const { return shared_->peak; }
+void CudaDevice::set_memory_limit(size_t bytes) { shared_->limit = bytes; }
 
 Result<std::shared_ptr<DeviceBuffer>> CudaDevice::allocate(size_t size_bytes) {
+  if (notes_ != nullptr) return Notes::allocate(size_bytes);
   if (!has_card()) return no_card(*this);
+  if (const size_t limit = shared_->limit;
+      limit != 0 && size_bytes > limit - std::min(limit, shared_->now.load()))
+    return error(StatusCode::resource,
+                 fmt::format("{}: {} bytes of memory would pass the limit of {}, of which {} are taken",
+                             name(), size_bytes, limit, shared_->now.load()));
   const Current current(driver(), context());
   cuda::Address address = 0;
   // A buffer of nothing has an address of its own all the same.
@@ -140,7 +144,7 @@ Result<std::shared_ptr<DeviceBuffer>> CudaDevice::allocate(size_t size_bytes) {
 // for them: hence a stream of its own, and a wait.
 Result<> CudaDevice::copy_in(DeviceBuffer& target, size_t offset, std::span<const std::byte> source) {
   HONE_TRY(inside(name(), "copy_in", offset, source.size(), target));
-  if (source.empty()) return {};
+  if (source.empty() || notes_ != nullptr) return {};
   const Current current(driver(), context());
   HONE_TRY(driver().check(driver().copy_to_device_async(address_of(target) + offset, source.data(),
                                                         source.size(), shared_->copies),
@@ -159,7 +163,7 @@ Result<> CudaDevice::copy_out(std::span<std::byte> target, const DeviceBuffer& s
 }
 
 Result<> CudaDevice::fill(DeviceBuffer& target, std::byte value) {
-  if (target.size_bytes() == 0) return {};
+  if (target.size_bytes() == 0 || notes_ != nullptr) return {};
   const Current current(driver(), context());
   HONE_TRY(driver().check(driver().fill_bytes_async(address_of(target), std::to_integer<unsigned char>(value),
                                                     target.size_bytes(), shared_->copies),
@@ -223,6 +227,11 @@ Result<std::shared_ptr<Device>> open_cuda_device(size_t ordinal) {
 Result<std::shared_ptr<CudaDevice>> make_cuda_target(int capability) {
   HONE_ASSIGN(CudaProperties properties, typical_card(capability));
   return std::make_shared<CudaDevice>(std::make_shared<DeviceShared>(), std::move(properties));
+}
+
+std::shared_ptr<CudaDevice> make_portable_cuda_target() {
+  return std::make_shared<CudaDevice>(std::make_shared<DeviceShared>(), portable_card(),
+                                      cuda::kPortableTarget);
 }
 
 }  // namespace hone

@@ -1,12 +1,9 @@
 // The door to NVIDIA GPUs.
 #pragma once
 
-#include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "device/cuda/binary.h"
@@ -44,6 +41,9 @@ namespace cuda {
 struct Driver;
 struct DeviceShared;
 
+// Why a row says no on a device that loads carried programs alone.
+inline constexpr const char* kNotCarried = "has no machine code in the engine";
+
 // The device's context, current on this thread for as long as this lives; contexts of other libraries stay as
 // they were.
 class Current {
@@ -63,8 +63,15 @@ class Current {
 // Thread safe.
 class CudaDevice final : public Device {
  public:
-  CudaDevice(std::shared_ptr<cuda::DeviceShared> shared, CudaProperties properties);
+  // `target`: what programs are compiled for; empty: what the chip is.
+  CudaDevice(std::shared_ptr<cuda::DeviceShared> shared, CudaProperties properties, std::string target = {});
   ~CudaDevice() override;
+  // The same device for one who may load these programs alone, since no compiler is to be called: rows refuse
+  // what needs others. Memory, machine code and modules are shared.
+  std::shared_ptr<CudaDevice> carrying(cuda::ProgramKeys programs) const;
+  // Null: any program may be compiled.
+  const cuda::ProgramKeys* carried() const { return carried_.get(); }
+  bool may_load(uint64_t program_key) const { return carried_ == nullptr || carried_->contains(program_key); }
 
   DeviceKind kind() const override { return DeviceKind::cuda; }
   std::string name() const override;
@@ -77,6 +84,15 @@ class CudaDevice final : public Device {
   Result<> synchronize() override;
   size_t allocated_bytes() const override;
   size_t peak_allocated_bytes() const override;
+  // From now on allocate() refuses what would pass this (StatusCode::resource), for all who share the device;
+  // 0: no limit. What is held already stays.
+  void set_memory_limit(size_t bytes);
+
+  // The same chip as a target without the card whose launches are noted and whose memory is the host's:
+  // runners of kernels can be prepared and run there to learn what they would launch. One thread at a time.
+  std::shared_ptr<CudaDevice> recording() const;
+  // What was noted since the last call.
+  std::vector<cuda::RecordedLaunch> take_launches();
 
   bool has_card() const;
   // What programs are compiled for: "sm_90a".
@@ -88,8 +104,8 @@ class CudaDevice final : public Device {
   // binary() need not compile this one.
   bool knows(uint64_t program_key);
   // Programs that binary() had to ask compile() for.
-  size_t compiled() const { return compiled_; }
-  // Code for this device's target that need not be compiled.
+  size_t compiled() const;
+  // Code that this device can load and that need not be compiled: a cubin, or PTX.
   void add_binary(uint64_t program_key, cuda::Binary binary);
   // The program's entry, ready to launch with as much dynamic shared memory as the chip allows; kept for the
   // device's life.
@@ -111,14 +127,16 @@ class CudaDevice final : public Device {
 
  private:
   struct Loaded;
+  struct Code;  // machine code and modules
+  struct Notes;
+
   std::shared_ptr<cuda::DeviceShared> shared_;
   CudaProperties properties_;
   GpuTraits traits_;
   std::string target_;
-  std::mutex mutex_;
-  std::atomic<size_t> compiled_{0};
-  std::unordered_map<uint64_t, cuda::Binary> binaries_;
-  std::unordered_map<uint64_t, std::shared_ptr<Loaded>> loaded_;
+  std::shared_ptr<Code> code_;
+  std::shared_ptr<const cuda::ProgramKeys> carried_;
+  std::shared_ptr<Notes> notes_;  // of recording(); else null
 };
 
 // One object a GPU, shared by all who open it. An error says what is missing: the driver, or a GPU of that
@@ -126,11 +144,15 @@ class CudaDevice final : public Device {
 Result<std::shared_ptr<Device>> open_cuda_device(size_t ordinal);
 // A chip that is not here: 80, 86, 87, 89 or 90.
 Result<std::shared_ptr<CudaDevice>> make_cuda_target(int capability);
+// Any chip since sm_80, also one that is newer than hone: PTX, and the least limits of them all.
+std::shared_ptr<CudaDevice> make_portable_cuda_target();
 // Every GPU the driver shows.
 Result<std::vector<CudaProperties>> cuda_devices();
 // What kernels may count on; $HONE_CUDA_KERNELS ("sm86") takes the instructions and limits of a lesser chip.
 GpuTraits gpu_traits(const CudaProperties& properties);
 // A chip of that capability as its data sheet has it: a typical card where there are several.
 Result<CudaProperties> typical_card(int capability);
+// What every chip since sm_80 has at least, with the speed of a card of the middle.
+CudaProperties portable_card();
 
 }  // namespace hone

@@ -12,8 +12,8 @@ struct DeviceShared {
   const Driver* driver = nullptr;  // null: a target without the card
   DeviceOrdinal ordinal = 0;
   Context context = nullptr;
-  Stream copies = nullptr;  // of copy_in, copy_out and fill
-  std::atomic<size_t> now{0}, peak{0};
+  Stream copies = nullptr;                        // of copy_in, copy_out and fill
+  std::atomic<size_t> now{0}, peak{0}, limit{0};  // limit 0: none
 
   DeviceShared() = default;
   ~DeviceShared();

@@ -84,7 +84,7 @@ inline constexpr int kFunctionStaticShared = 1, kFunctionLocalBytes = 3, kFuncti
   X(Code, copy_to_host_async, cuMemcpyDtoHAsync_v2, (void*, Address, size_t, Stream))                      \
   X(Code, copy_on_device_async, cuMemcpyDtoDAsync_v2, (Address, Address, size_t, Stream))                  \
   X(Code, fill_bytes_async, cuMemsetD8Async, (Address, unsigned char, size_t, Stream))                     \
-  X(Code, pointer_attribute, cuPointerGetAttribute, (void*, int, Address))                                 \
+  X(Code, pointer_attributes, cuPointerGetAttributes, (unsigned, const int*, void**, Address))             \
   X(Code, context_synchronize, cuCtxSynchronize, ())                                                       \
   X(Code, stream_create, cuStreamCreate, (Stream*, unsigned))                                              \
   X(Code, stream_destroy, cuStreamDestroy_v2, (Stream))                                                    \
@@ -95,6 +95,7 @@ inline constexpr int kFunctionStaticShared = 1, kFunctionLocalBytes = 3, kFuncti
   X(Code, function_set, cuFuncSetAttribute, (Function, int, int))                                          \
   X(Code, function_get, cuFuncGetAttribute, (int*, int, Function))                                         \
   X(Code, stream_wait, cuStreamWaitEvent, (Stream, Event, unsigned))                                       \
+  X(Code, host_function, cuLaunchHostFunc, (Stream, void (*)(void*), void*))                               \
   X(Code, stream_begin_capture, cuStreamBeginCapture_v2, (Stream, int))                                    \
   X(Code, stream_end_capture, cuStreamEndCapture, (Stream, Graph*))                                        \
   X(Code, stream_is_capturing, cuStreamIsCapturing, (Stream, int*))                                        \

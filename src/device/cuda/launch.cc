@@ -1,8 +1,13 @@
 // Loading programs and launching them.
 #include <fmt/format.h>
 
+#include <atomic>
+#include <mutex>
+#include <unordered_map>
+
 #include "device/cuda/cuda_device.h"
 #include "device/cuda/device_shared.h"
+#include "device/cuda/notes.h"
 #include "device/cuda/nvrtc.h"
 
 namespace hone {
@@ -23,7 +28,38 @@ struct CudaDevice::Loaded {
   Loaded& operator=(const Loaded&) = delete;
 };
 
+struct CudaDevice::Code {
+  std::mutex mutex;
+  std::atomic<size_t> compiled{0};
+  std::unordered_map<uint64_t, cuda::Binary> binaries;
+  std::unordered_map<uint64_t, std::shared_ptr<Loaded>> loaded;
+  std::unordered_map<cuda::Function, std::string> names;  // of programs, for messages
+
+  std::string name_of(cuda::Function function) {
+    const std::scoped_lock lock(mutex);
+    const auto known = names.find(function);
+    return known != names.end() ? known->second : "of another device";
+  }
+};
+
+CudaDevice::CudaDevice(std::shared_ptr<cuda::DeviceShared> shared, CudaProperties properties,
+                       std::string target)
+    : shared_(std::move(shared)),
+      properties_(std::move(properties)),
+      traits_(gpu_traits(properties_)),
+      target_(target.empty() ? cuda::target_name(properties_.capability) : std::move(target)),
+      code_(std::make_shared<Code>()) {}
+
 CudaDevice::~CudaDevice() = default;
+
+std::shared_ptr<CudaDevice> CudaDevice::carrying(cuda::ProgramKeys programs) const {
+  auto same = std::make_shared<CudaDevice>(shared_, properties_, target_);
+  same->code_ = code_;
+  same->carried_ = std::make_shared<const cuda::ProgramKeys>(std::move(programs));
+  return same;
+}
+
+size_t CudaDevice::compiled() const { return code_->compiled; }
 
 namespace {
 
@@ -56,42 +92,46 @@ int power_index(int bytes, int first) {
 }  // namespace
 
 void CudaDevice::add_binary(uint64_t program_key, cuda::Binary binary) {
-  const std::scoped_lock lock(mutex_);
-  binaries_.emplace(program_key, std::move(binary));
+  const std::scoped_lock lock(code_->mutex);
+  code_->binaries.emplace(program_key, std::move(binary));
 }
 
 bool CudaDevice::knows(uint64_t program_key) {
-  const std::scoped_lock lock(mutex_);
-  return binaries_.contains(program_key);
+  const std::scoped_lock lock(code_->mutex);
+  return code_->binaries.contains(program_key);
 }
 
 Result<cuda::Binary> CudaDevice::binary(const cuda::Program& program) {
   const uint64_t key = program.key();
   {
-    const std::scoped_lock lock(mutex_);
-    if (const auto known = binaries_.find(key); known != binaries_.end()) return known->second;
+    const std::scoped_lock lock(code_->mutex);
+    if (const auto known = code_->binaries.find(key); known != code_->binaries.end()) return known->second;
   }
-  ++compiled_;
+  if (!may_load(key))
+    return error(StatusCode::unsupported, fmt::format("kernel {} {}", program.name, cuda::kNotCarried));
+  ++code_->compiled;
   HONE_ASSIGN(cuda::Binary made, cuda::compile(program, target_));
-  if (const int least = cuda::least_driver(made.nvrtc_version); has_card() && least > driver().version)
+  if (const int least = cuda::least_driver(made.nvrtc_version, target_);
+      has_card() && least > driver().version)
     return error(
         StatusCode::unsupported,
         fmt::format("what NVRTC {} makes needs a driver of CUDA {} or newer, this one supports {}: update "
                     "it, or install NVRTC 12 (pip install nvidia-cuda-nvrtc-cu12)",
                     cuda::version_text(made.nvrtc_version), cuda::version_text(least),
                     cuda::version_text(driver().version)));
-  const std::scoped_lock lock(mutex_);
-  return binaries_.emplace(key, std::move(made)).first->second;
+  const std::scoped_lock lock(code_->mutex);
+  return code_->binaries.emplace(key, std::move(made)).first->second;
 }
 
 Result<cuda::Function> CudaDevice::load(const cuda::Program& program) {
+  if (notes_ != nullptr) return notes_->function_of(program);
   if (!has_card())
     return error(StatusCode::unsupported,
                  fmt::format("{} is a target without the card: {} cannot be loaded", target_, program.name));
   std::shared_ptr<Loaded> loaded;
   {
-    const std::scoped_lock lock(mutex_);
-    auto& known = loaded_[program.key()];
+    const std::scoped_lock lock(code_->mutex);
+    auto& known = code_->loaded[program.key()];
     if (known == nullptr) known = std::make_shared<Loaded>();
     loaded = known;
   }
@@ -116,11 +156,14 @@ Result<cuda::Function> CudaDevice::load(const cuda::Program& program) {
       d.check(d.function_set(function, cuda::kFunctionMaxDynamicShared, most),
               fmt::format("kernel {}: {} bytes of shared memory: cuFuncSetAttribute", program.name, most)));
   loaded->function = function;
+  const std::scoped_lock names_lock(code_->mutex);
+  code_->names.emplace(function, program.name);
   return function;
 }
 
 Result<> CudaDevice::launch(cuda::Function function, const cuda::LaunchShape& shape, cuda::Stream stream,
                             const void* params, size_t /*params_bytes: the function knows it*/) {
+  if (notes_ != nullptr) return notes_->launch(function, shape), Result<>{};
   cuda::LaunchAttribute attributes[2];
   unsigned count = 0;
   if (shape.cluster > 1) {
@@ -143,12 +186,14 @@ Result<> CudaDevice::launch(cuda::Function function, const cuda::LaunchShape& sh
                                   .attribute_count = count};
   void* parameters[] = {const_cast<void*>(params)};
   const cuda::Current current(driver(), context());
+  const cuda::Code code = driver().launch(&config, function, parameters, nullptr);
+  if (code == cuda::kSuccess) return {};
   Result<> done = driver().check(
-      driver().launch(&config, function, parameters, nullptr),
-      fmt::format("cuLaunchKernelEx of {}x{}x{} blocks of {} threads with {} bytes of shared memory",
-                  shape.grid[0], shape.grid[1], shape.grid[2],
-                  shape.block[0] * shape.block[1] * shape.block[2], shape.shared_bytes));
-  if (!done && !launch_error) launch_error = done.error();
+      code, fmt::format(
+                "kernel {}: cuLaunchKernelEx of {}x{}x{} blocks of {} threads with {} bytes of shared memory",
+                code_->name_of(function), shape.grid[0], shape.grid[1], shape.grid[2],
+                shape.block[0] * shape.block[1] * shape.block[2], shape.shared_bytes));
+  if (!launch_error) launch_error = done.error();
   return done;
 }
 
@@ -163,6 +208,7 @@ void CudaDevice::hold_next_launch() { hold_next = true; }
 
 Result<cuda::TensorMap> CudaDevice::encode_tensor_map(const void* address, const TensorMapShape& shape) {
   cuda::TensorMap map;
+  if (notes_ != nullptr) return map;
   const cuda::Current current(driver(), context());
   Result<> done =
       driver().check(driver().tensor_map_encode(

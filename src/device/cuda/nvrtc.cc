@@ -11,6 +11,23 @@ namespace {
 namespace fs = std::filesystem;
 using Program = struct ProgramHandle*;
 
+// Where pip puts wheels: the active environment, and the user's own packages.
+std::vector<fs::path> wheel_folders() {
+  std::vector<fs::path> roots, found;
+  for (const char* name : {"VIRTUAL_ENV", "CONDA_PREFIX"})
+    if (const char* set = std::getenv(name); set != nullptr && *set != '\0') roots.emplace_back(set);
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
+    roots.push_back(fs::path(home) / ".local");
+  for (const fs::path& root : roots) {
+    std::error_code failure;
+    for (fs::directory_iterator entry(root / "lib", failure), end; !failure && entry != end;
+         entry.increment(failure))
+      if (entry->path().filename().string().starts_with("python3"))
+        found.push_back(entry->path() / "site-packages");
+  }
+  return found;
+}
+
 // Candidates in the order they are tried.
 std::vector<std::string> candidates(int major, const std::vector<fs::path>& extra) {
   std::vector<int> majors = major > 0 ? std::vector{major} : std::vector{13, 12};
@@ -23,18 +40,19 @@ std::vector<std::string> candidates(int major, const std::vector<fs::path>& extr
     }
   };
   if (const char* set = std::getenv("HONE_NVRTC")) {
+    if (*set == '\0') return {};
     std::error_code ignored;
     if (fs::is_directory(set, ignored))
       add_folder(set);
     else
       found.emplace_back(set);
   }
-  for (const auto& folder :
-       extra) {  // a wheel keeps it in nvidia/cuda_nvrtc/lib (12) or nvidia/cu13/lib (13)
-    add_folder(folder);
+  const auto add_wheel = [&](const fs::path& folder) {  // of 12, and of 13
     for (const char* inside : {"nvidia/cuda_nvrtc/lib", "nvidia/cu13/lib", "lib"})
       add_folder(folder / inside);
-  }
+  };
+  for (const auto& folder : extra) add_folder(folder), add_wheel(folder);
+  for (const auto& folder : wheel_folders()) add_wheel(folder);
   for (const int m : majors) found.push_back("libnvrtc.so." + std::to_string(m));
   for (const char* toolkit :
        {"/usr/local/cuda/lib64", "/usr/local/cuda/lib", "/usr/local/cuda-13/lib64",
@@ -95,10 +113,13 @@ Result<Nvrtc> Nvrtc::open(int major, const std::vector<fs::path>& extra) {
     return nvrtc;
   }
   const std::string wanted = major > 0 ? std::to_string(major) : "12";
-  return error(StatusCode::not_found,
-               "NVRTC" + (major > 0 ? " " + wanted : std::string()) + " was not found (looked for " + tried +
-                   "): `pip install nvidia-cuda-nvrtc" + (wanted == "12" ? "-cu12" : "") +
-                   "` and point HONE_NVRTC at its lib folder, or install your distribution's libnvrtc");
+  if (tried.empty()) tried = "nothing, since HONE_NVRTC is empty";
+  return error(
+      StatusCode::not_found,
+      "NVRTC" + (major > 0 ? " " + wanted : std::string()) + " was not found (looked for " + tried +
+          "): `pip install nvidia-cuda-nvrtc" + (wanted == "12" ? "-cu12" : "") +
+          "` and point HONE_NVRTC at its lib folder, or install your distribution's package (Debian: "
+          "nvidia-cuda-toolkit; NVIDIA's repository: cuda-nvrtc-12-9)");
 }
 
 Result<std::vector<int>> Nvrtc::architectures() const {
@@ -142,6 +163,8 @@ Result<Compiled> Nvrtc::compile(const std::string& source, const std::string& na
   return result;
 }
 
-int least_driver(int nvrtc_version) { return nvrtc_version / 1000 * 1000; }
+int least_driver(int nvrtc_version, std::string_view target) {
+  return target.starts_with("compute_") ? nvrtc_version : nvrtc_version / 1000 * 1000;
+}
 
 }  // namespace hone::cuda

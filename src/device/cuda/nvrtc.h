@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hone/status.h"
@@ -19,9 +20,10 @@ struct Compiled {
 
 class Nvrtc {
  public:
-  // Looks for libnvrtc in $HONE_NVRTC (a file, or a folder that holds it), the loader's path, the CUDA
-  // toolkit's folders and PyPI's nvidia-cuda-nvrtc wheels below `extra`. `major` 12 or 13 asks for that one,
-  // 0 for the newest found. The error lists where it looked and how to get it.
+  // Looks for libnvrtc in $HONE_NVRTC (a file, or a folder that holds it; empty: there is none), PyPI's
+  // nvidia-cuda-nvrtc wheels below `extra`, the active Python environment ($VIRTUAL_ENV, $CONDA_PREFIX) and
+  // the user's packages (~/.local), then on the loader's path and in the CUDA toolkit's folders. `major` 12
+  // or 13 asks for that one, 0 for the newest found. The error lists where it looked and how to get it.
   static Result<Nvrtc> open(int major = 0, const std::vector<std::filesystem::path>& extra = {});
 
   int version() const { return version_; }  // 12040 for 12.4
@@ -39,8 +41,12 @@ class Nvrtc {
   int version_ = 0;
 };
 
-// The least driver (as Driver::version) that loads what NVRTC of this version makes: within a major version
-// CUDA promises minor-version compatibility, so a cubin of 12.x needs 12.0.
-int least_driver(int nvrtc_version);
+// The least driver (as Driver::version) that loads what NVRTC of this version makes for a target. Within a
+// major version CUDA promises minor-version compatibility for machine code, so a cubin of 12.x needs 12.0;
+// the driver's own compiler must know the PTX of 12.9, so that needs 12.9.
+int least_driver(int nvrtc_version, std::string_view target);
+
+// Where compile() keeps what it made (binary.h); empty where it keeps nothing.
+std::filesystem::path binary_cache();
 
 }  // namespace hone::cuda

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 namespace hone::cuda {
@@ -19,6 +20,9 @@ struct Program {
   uint64_t key() const;
 };
 
+// Program::key() of several.
+using ProgramKeys = std::unordered_set<uint64_t>;
+
 struct LaunchShape {
   unsigned grid[3] = {1, 1, 1}, block[3] = {1, 1, 1};
   unsigned shared_bytes = 0;  // dynamic
@@ -26,6 +30,13 @@ struct LaunchShape {
   // The kernel executes griddepcontrol.wait before its first access to anything that a predecessor touches,
   // so that it may be launched while the predecessor ends (where the device can).
   bool dependent = true;
+};
+
+// A launch that was noted instead of made.
+struct RecordedLaunch {
+  uint64_t program = 0;  // Program::key()
+  std::string entry;
+  LaunchShape shape;
 };
 
 }  // namespace hone::cuda

@@ -126,10 +126,13 @@ PinnedBuffer::~PinnedBuffer() {
 
 MemoryKind memory_kind(const CudaDevice& device, const void* address) {
   const Current current(device.driver(), device.context());
+  // Asked in the plural, the driver answers 0 for memory that it does not know, instead of an error.
   unsigned type = 0;
+  const int wanted = kPointerMemoryType;
+  void* answers[] = {&type};
   const Code found =
-      device.driver().pointer_attribute(&type, kPointerMemoryType, reinterpret_cast<Address>(address));
-  if (found != kSuccess) return MemoryKind::pageable;
+      device.driver().pointer_attributes(1, &wanted, answers, reinterpret_cast<Address>(address));
+  if (found != kSuccess || type == 0) return MemoryKind::pageable;
   return type == static_cast<unsigned>(kMemoryHost) ? MemoryKind::pinned : MemoryKind::device;
 }
 

@@ -62,6 +62,20 @@ Result<CudaProperties> typical_card(int capability) {
       fmt::format("sm_{} is no target of hone: sm_80, sm_86, sm_87, sm_89 and sm_90 are", capability));
 }
 
+CudaProperties portable_card() {
+  return {.name = "any GPU since sm_80",
+          .capability = 80,
+          .multiprocessors = 60,
+          .memory_bytes = size_t{8} << 30,
+          .l2_bytes = 24 * kMiB,
+          .shared_per_block_bytes = 99 * kKiB,
+          .shared_per_multiprocessor_bytes = 100 * kKiB,
+          .registers_per_multiprocessor = 65536,
+          .clock_khz = 1800000,
+          .memory_clock_khz = 8000000,
+          .memory_bus_bits = 256};
+}
+
 GpuTraits gpu_traits(const CudaProperties& p) {
   GpuTraits traits{.capability = p.capability,
                    .multiprocessors = p.multiprocessors,

@@ -95,7 +95,17 @@ Verdict CudaKernel::may_i(const Problem& problem) const {
   for (size_t i = 0; i < problem.outputs.size(); ++i)
     if (std::string why = obstacle(problem.outputs[i], "output", i); !why.empty())
       return Verdict::no(std::move(why));
-  return check_(problem);
+  Verdict verdict = check_(problem);
+  if (verdict.legal && !is_carried(problem)) return Verdict::no(cuda::kNotCarried);
+  return verdict;
+}
+
+bool CudaKernel::is_carried(const Problem& problem) const {
+  const auto& gpu = static_cast<const CudaDevice&>(*problem.device);
+  if (gpu.carried() == nullptr) return true;
+  const auto wanted = programs(problem);
+  return wanted &&
+         std::ranges::all_of(*wanted, [&](const cuda::Program& p) { return gpu.may_load(p.key()); });
 }
 
 Result<std::vector<cuda::Program>> CudaKernel::programs(const Problem& problem) const {

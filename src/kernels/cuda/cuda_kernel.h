@@ -63,6 +63,8 @@ class CudaKernel : public Kernel {
                                           std::span<const std::byte> packed) const override;
 
  private:
+  bool is_carried(const Problem& problem) const;
+
   std::string name_;
   const char* op_;
   Check check_;

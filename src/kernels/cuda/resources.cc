@@ -108,4 +108,24 @@ Result<KernelResources> kernel_resources(std::span<const std::byte> cubin, std::
   return resources;
 }
 
+int most_warps(int capability) {
+  return capability == 80 || (capability >= 90 && capability < 120) ? 64 : 48;
+}
+
+int blocks_per_multiprocessor(const GpuTraits& gpu, const KernelResources& used, unsigned threads,
+                              unsigned dynamic_shared_bytes) {
+  constexpr unsigned kSchedulers = 4, kRegisterUnit = 256, kSharedUnit = 128, kReserved = 1024;
+  const auto up = [](uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; };
+  const uint64_t warps = (threads + 31) / 32;
+  const uint64_t of_warp = up(uint64_t{used.registers} * 32, kRegisterUnit);
+  const uint64_t warps_by_registers =
+      of_warp == 0 ? warps : gpu.registers_per_multiprocessor / kSchedulers / of_warp * kSchedulers;
+  const uint64_t shared = up(used.static_shared_bytes + dynamic_shared_bytes + kReserved, kSharedUnit);
+  if (warps == 0 || used.static_shared_bytes + dynamic_shared_bytes > gpu.shared_per_block_bytes) return 0;
+  const uint64_t slots = gpu.capability == 80 || gpu.capability == 90 ? 32 : gpu.capability == 89 ? 24 : 16;
+  const auto by_warps = static_cast<uint64_t>(most_warps(gpu.capability)) / warps;
+  return static_cast<int>(std::min({slots, by_warps, warps_by_registers / warps,
+                                    static_cast<uint64_t>(gpu.shared_per_multiprocessor_bytes) / shared}));
+}
+
 }  // namespace hone

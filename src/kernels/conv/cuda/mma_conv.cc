@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <map>
 
 #include "cuda_text.h"
 #include "kernels/conv/cuda/planned_conv.h"
@@ -142,6 +144,21 @@ class MmaConv final : public PlannedConv<MmaPlan> {
 
   void choose(const CudaConv& conv, const GpuTraits& gpu, MmaPlan& plan, std::string& why) const override {
     best_mma_plan(variant_, conv, gpu, plan, why);
+  }
+  // Programs differ in what their rings hold and in whether parts are summed.
+  bool choose_carried(const CudaConv& conv, const CudaDevice& gpu, MmaPlan& plan) const override {
+    std::string why;
+    std::vector<MmaPlan> plans = mma_plans(variant_, conv, *gpu.gpu(), why);
+    std::map<std::array<int, 4>, bool> known;
+    std::erase_if(plans, [&](const MmaPlan& p) {
+      const auto [found, is_new] =
+          known.try_emplace({p.steps, p.stages, p.taps_per_stage, p.parts > 1 ? 1 : 0}, false);
+      if (is_new) found->second = gpu.may_load(mma_program(variant_, conv, p).key());
+      return !found->second;
+    });
+    if (plans.empty()) return false;
+    plan = *std::ranges::min_element(plans, {}, &MmaPlan::estimated_us);
+    return true;
   }
   size_t workspace_bytes(const MmaPlan& plan) const override { return plan.sums_bytes(variant_); }
   cuda::Program program(const CudaConv& conv, const MmaPlan& plan) const override {

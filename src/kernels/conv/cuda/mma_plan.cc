@@ -131,6 +131,9 @@ std::vector<MmaPlan> mma_plans(const MmaVariant& v, const CudaConv& real, const 
       plans.push_back(p);
     }
   };
+  // Unrolled steps that one tile's loop may have: where code is made for sm_80 this one spills beyond.
+  const bool tight = gpu.capability == 80 && v.m == 64 && v.n == 96;
+  const int most_steps = !tight ? 12 : v.warps_k > 1 ? 9 : 6;
   const auto add = [&](int arrangement, int tile_w_log2) {
     MmaPlan placed;
     if (!arrange(v, c, arrangement, tile_w_log2, placed)) return;
@@ -142,7 +145,7 @@ std::vector<MmaPlan> mma_plans(const MmaVariant& v, const CudaConv& real, const 
       if (steps < 3 && channel_steps % steps != 0 && channel_steps > 1) continue;
       for (const int group : {static_cast<int>(c.kernel_w), 1}) {
         if (group == 1 && c.kernel_w == 1 && taps > 1) continue;
-        if (group > 1 && (group > 3 || group * steps > 12)) continue;
+        if (group > 1 && (group > 3 || group * steps > most_steps)) continue;
         for (const int stages : {4, 3, 2}) {
           if (taps > 1 && stages > taps / group) continue;
           MmaPlan p = placed;

@@ -56,6 +56,9 @@ class PlannedConv : public Kernel {
  private:
   // The variant's best plan for this chip, or in `why` what stands against all of them.
   virtual void choose(const CudaConv& conv, const GpuTraits& gpu, Plan& plan, std::string& why) const = 0;
+  // The best of those whose program the device may load; false where there is none. For families with
+  // several programs a variant.
+  virtual bool choose_carried(const CudaConv&, const CudaDevice&, Plan&) const { return false; }
   virtual size_t workspace_bytes(const Plan&) const { return 0; }
   virtual cuda::Program program(const CudaConv& conv, const Plan& plan) const = 0;
   virtual Result<std::unique_ptr<Runner>> runner(CudaDevice& device, const CudaConv& conv, const Plan& plan,
@@ -66,6 +69,10 @@ class PlannedConv : public Kernel {
     if (std::string why = read_cuda_conv(problem, conv); !why.empty()) return why;
     std::string why;
     choose(conv, *problem.device->gpu(), plan, why);
+    const auto& gpu = static_cast<const CudaDevice&>(*problem.device);
+    if (why.empty() && gpu.carried() != nullptr && !gpu.may_load(program(conv, plan).key()) &&
+        !choose_carried(conv, gpu, plan))
+      why = cuda::kNotCarried;
     return why;
   }
 
