@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 
 #include "build/model.h"
 #include "build/open_model.h"
@@ -13,12 +14,12 @@ namespace hone {
 namespace {
 
 struct BuildArguments {
-  std::string model, output, imgsz, device, memory_limit, deadline = "60s", timing_cache, dump;
-  std::vector<std::string> min, opt, max, precisions = {"f32"}, targets;
+  std::string model, output, imgsz, device, nvrtc, memory_limit, deadline = "60s", timing_cache, dump;
+  std::vector<std::string> min, opt, max, precisions = {"f32"}, targets, cpu_ops;
   int64_t batch = 1;
   int level = 3;
   size_t threads = 0;
-  bool is_static = false, strip_source = false;
+  bool is_static = false, strip_source = false, no_ptx = false;
 };
 
 // Named --min, --opt and --max shapes; what is missing is filled from the others. An input with several --opt
@@ -53,6 +54,7 @@ Result<std::vector<Profile>> profiles_from_flags(const BuildArguments& a) {
 }
 
 Result<> build_engine(const BuildArguments& a) {
+  if (!a.nvrtc.empty()) setenv("HONE_NVRTC", a.nvrtc.c_str(), 1);
   BuildOptions options;
   HONE_ASSIGN(options.profiles, profiles_from_flags(a));
   ShapeRequest request{.batch = a.batch, .dynamic = !a.is_static, .strict = true};
@@ -70,6 +72,8 @@ Result<> build_engine(const BuildArguments& a) {
   options.precisions = a.precisions;
   options.targets = a.targets;
   if (!a.device.empty()) options.targets.insert(options.targets.begin(), a.device);
+  options.cpu_ops = a.cpu_ops;
+  options.carry_ptx = !a.no_ptx;
   options.level = a.level;
   options.thread_count = a.threads;
   options.timing_cache = a.timing_cache;
@@ -92,6 +96,9 @@ Result<> build_engine(const BuildArguments& a) {
              size_text(report.packed_bytes), size_text(report.arena_bytes));
   fmt::print("  {} kernels timed, {} times taken from the timing cache\n", report.timed_candidates,
              report.timing_cache_hits);
+  if (report.gpu_build_bytes > 0)
+    fmt::print("  GPU memory: at most {} while building, {} to run at the largest shape\n",
+               size_text(report.gpu_build_bytes), size_text(report.gpu_run_bytes));
   for (const auto& note : report.notes) fmt::print("  {}\n", note);
   return {};
 }
@@ -117,7 +124,11 @@ void add_build(CLI::App& app, CommandLine& line) {
   c->add_option("--device", a->device,
                 "Tune here: cpu or cuda:0 (default: the GPU where --precision allows f16)");
   c->add_option("--target", a->targets,
-                "Devices to build for: cpu, cuda:0, and chips that need not be here: sm_86, …")
+                "Devices to build for: cpu, cuda:0, chips that need not be here (sm_86, …), ptx (any GPU)")
+      ->delimiter(',');
+  c->add_option("--nvrtc", a->nvrtc, "NVRTC to compile with, a file or its folder (default: 12, else 13)");
+  c->add_flag("--no-ptx", a->no_ptx, "Leave out the PTX by which other and newer GPUs run the engine");
+  c->add_option("--cpu-ops", a->cpu_ops, "Operators that a GPU's plan leaves to the CPU: Softmax,TopK")
       ->delimiter(',');
   c->add_option("--memory-limit", a->memory_limit, "Stay under this while building, e.g. 2GiB");
   c->add_option("--deadline", a->deadline, "Stop tuning after this time, e.g. 60s");

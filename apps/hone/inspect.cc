@@ -8,6 +8,7 @@
 #include "build/model.h"
 #include "build/open_model.h"
 #include "device/cuda/cuda_device.h"
+#include "engine/device_code.h"
 #include "engine/engine_data.h"
 #include "engine/shape_range.h"
 #include "hone/arguments.h"
@@ -135,7 +136,9 @@ Result<std::shared_ptr<Device>> device_to_inspect(const EngineData& d, const Ins
   for (const auto& tuning : d.tunings)
     if (name == "auto" && tuning.fingerprint.starts_with("cuda/sm_"))
       name = tuning.fingerprint.substr(5, tuning.fingerprint.find('/', 5) - 5);
+  if (name == "auto" && tuning_of_target(d, cuda::kPortableTarget) != nullptr) name = "ptx";
   if (name == "auto") name = "cpu";
+  if (name == "ptx") return std::shared_ptr<Device>(make_portable_cuda_target());
   if (!name.starts_with("sm_")) return open_device(name, a.threads);
   HONE_ASSIGN(auto chip, make_cuda_target(std::atoi(name.c_str() + 3)));
   return std::shared_ptr<Device>(std::move(chip));
@@ -179,7 +182,8 @@ Result<> inspect_model(const InspectArguments& a) {
                                           {.thread_count = threads,
                                            .device = device.get(),
                                            .compute = compute,
-                                           .lanes = device->kind() == DeviceKind::cuda ? kGpuLanes : 1}));
+                                           .lanes = device->kind() == DeviceKind::cuda ? kGpuLanes : 1,
+                                           .rules = known != nullptr ? rules_of(*known) : RowRules{}}));
   Graph bound = d.portable;
   HONE_TRY(bind_shapes(bound, shapes, reference_evaluator()));
   HONE_TRY(run_passes(bound, PassStage::bound, {reference_evaluator(), {}}));
@@ -192,8 +196,8 @@ Result<> inspect_model(const InspectArguments& a) {
              known == nullptr ? "not tuned for this device: the cost model's choices"
              : known->timed   ? "tuned"
                               : "the cost model's choices");
-  fmt::print("  {} nodes as imported, {} after optimization, {} steps\n", d.source.nodes.size(),
-             bound.nodes.size(), plan.steps.size());
+  fmt::print("  {} nodes as imported, {} after optimization, {} steps in {}\n", d.source.nodes.size(),
+             bound.nodes.size(), plan.steps.size(), segments_text(plan));
   fmt::print("  {:.2f} GFLOP, weights {} (f32), activations {} in an arena of {}, planned in {:.1f} ms\n",
              totals.flops / 1e9, size_text(totals.weight_bytes), size_text(totals.activation_bytes),
              size_text(plan.arena_bytes), plan.planning_ms);

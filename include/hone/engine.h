@@ -66,6 +66,9 @@ struct ContextOptions {
   std::string device = "auto";
   size_t thread_count = 0;     // 0: every core this process may use
   size_t plan_cache_size = 8;  // plans kept, least recently used dropped
+  // Bytes of a GPU's memory that hone takes at most, all contexts of the process together; what would pass it
+  // is StatusCode::resource. 0: no limit.
+  size_t gpu_memory_limit_bytes = 0;
 };
 
 // Belongs to one thread at a time.

@@ -1,12 +1,19 @@
 #include "hone/build.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <chrono>
+#include <numeric>
+#include <set>
 
 #include "base/log.h"
 #include "base/thread_pool.h"
+#include "build/coverage.h"
 #include "build/finalists.h"
 #include "build/model.h"
+#include "build/occupancy.h"
 #include "build/targets.h"
 #include "engine/engine_data.h"
 #include "engine/engine_file.h"
@@ -64,6 +71,17 @@ Result<> check_stage_name(const std::string& stage) {
                "there is no stage '" + stage + "' to dump; the stages are " + list);
 }
 
+Result<> check_op_names(const std::vector<std::string>& names) {
+  std::set<std::string_view> known;
+  for (const Kernel* kernel : all_kernels()) known.insert(kernel->op());
+  for (const std::string& name : names)
+    if (!known.contains(name))
+      return error(
+          StatusCode::invalid_argument,
+          fmt::format("there is no operator '{}'; the operators are {}", name, fmt::join(known, ", ")));
+  return {};
+}
+
 // Every dynamic input has a range, min <= opt <= max, and fixed extents agree.
 Result<> check_profile(const EngineData& engine, const Profile& profile) {
   for (const auto& [name, range] : profile) {
@@ -116,6 +134,37 @@ void want_packs(const std::shared_ptr<const Plan>& plan, size_t thread_count,
   }
 }
 
+// How full the chip gets: a line of the report, and of the verbose log for each launch.
+Result<> report_occupancy(const Plan& plan, const Target& target, const EngineData& engine,
+                          size_t thread_count, BuildReport& report) {
+  const auto& gpu = static_cast<const CudaDevice&>(*target.device);
+  HONE_ASSIGN(const auto launches, expected_occupancy(plan, gpu, engine, thread_count));
+  report.notes.push_back(occupancy_summary(plan, gpu, launches));
+  log_verbose(fmt::format("{}\n{}", report.notes.back(), occupancy_table(plan, launches)));
+  return {};
+}
+
+// Arena, weights, inputs and outputs of a plan in a GPU's memory.
+size_t run_bytes(const Plan& plan, Device& device, size_t thread_count) {
+  size_t bytes = plan.arena_bytes;
+  for (const auto* descs : {&plan.inputs, &plan.outputs})
+    for (const TensorDesc& desc : *descs) bytes += byte_count(desc.type, desc.shape).value_or(0);
+  for (const ConstantPtr& constant : plan.constants) bytes += constant->size_bytes();
+  std::vector<size_t> packed(plan.packed.size());
+  ThreadPool(thread_count).run(packed.size(), [&](size_t i) {
+    const size_t step = plan.packed[i].step;
+    if (const auto pack = plan.steps[step].kernel->pack(problem_of(plan, step, thread_count, &device)))
+      packed[i] = pack->size();
+  });
+  return std::accumulate(packed.begin(), packed.end(), bytes);
+}
+
+void report_memory(const Plan& largest, const Target& target, size_t thread_count, BuildReport& report) {
+  if (!static_cast<const CudaDevice&>(*target.device).has_card()) return;
+  report.gpu_run_bytes = std::max(report.gpu_run_bytes, run_bytes(largest, *target.device, thread_count));
+  report.gpu_build_bytes = target.device->peak_allocated_bytes();
+}
+
 // Chooses kernels at a profile's opt shape by measurement, then plans min, opt and max with them.
 Result<> tune(EngineData& engine, const Profile& profile, const Target& target, const TacticOptions& tactics,
               Stages& stages, const BuildOptions& options, BuildReport& report, DeviceTuning& tuning) {
@@ -125,7 +174,8 @@ Result<> tune(EngineData& engine, const Profile& profile, const Target& target, 
   Graph bound = engine.portable;
   HONE_TRY(bind_shapes(bound, shapes_of(profile, &ShapeRange::opt), evaluate));
   HONE_TRY(run_passes(bound, PassStage::bound, {evaluate, stages.observer()}));
-  HONE_TRY(lower_for(bound, device, target.compute, tactics.thread_count, {evaluate, stages.observer()}));
+  HONE_TRY(lower_for(bound, device, target.compute, tactics.thread_count, {evaluate, stages.observer()},
+                     tactics.rules));
   stages.dump("bound", bound);
 
   stages.begin("choose kernels", 0.3);
@@ -137,7 +187,8 @@ Result<> tune(EngineData& engine, const Profile& profile, const Target& target, 
   const PlanOptions plan_options{.thread_count = tactics.thread_count,
                                  .device = &device,
                                  .compute = target.compute,
-                                 .lanes = device.kind() == DeviceKind::cuda ? kGpuLanes : 1};
+                                 .lanes = device.kind() == DeviceKind::cuda ? kGpuLanes : 1,
+                                 .rules = tactics.rules};
   if (device.kind() == DeviceKind::cuda && tactics.level > 0) {
     auto gpu = std::static_pointer_cast<CudaDevice>(target.device);
     if (gpu->has_card()) {
@@ -152,10 +203,14 @@ Result<> tune(EngineData& engine, const Profile& profile, const Target& target, 
   const auto keep = [&](Plan plan) {
     report.arena_bytes = std::max(report.arena_bytes, plan.arena_bytes);
     plans.push_back(std::make_shared<const Plan>(std::move(plan)));
-    want_packs(plans.back(), tactics.thread_count, target.device, engine);
+    // Weights for a GPU that may never be met are packed when it is.
+    if (!is_portable(target)) want_packs(plans.back(), tactics.thread_count, target.device, engine);
   };
   HONE_ASSIGN(Plan plan, plan_bound(bound, choices, plan_options));
   if (options.dump && options.dump_stage == "plan") options.dump("plan", print(plan));
+  if (device.kind() == DeviceKind::cuda)
+    if (std::string part = cpu_part_text(plan, choices); !part.empty())
+      report.notes.push_back(fmt::format("{}: {}: {}", device.fingerprint(), segments_text(plan), part));
   keep(std::move(plan));
   for (const auto which : {&ShapeRange::min, &ShapeRange::max}) {
     const InputShapes shapes = shapes_of(profile, which);
@@ -166,6 +221,10 @@ Result<> tune(EngineData& engine, const Profile& profile, const Target& target, 
   if (device.kind() == DeviceKind::cuda) {
     stages.begin("compile", 0.75);
     HONE_TRY(add_binaries(plans, target, tactics.thread_count, engine));
+    HONE_TRY(cover_profile(profile, target, choices, plan_options, engine));
+    report_memory(*plans.back(), target, tactics.thread_count, report);
+    if (!is_portable(target))
+      HONE_TRY(report_occupancy(*plans[0], target, engine, tactics.thread_count, report));
   }
   tuning.choices.push_back(std::move(choices));
   return {};
@@ -173,10 +232,12 @@ Result<> tune(EngineData& engine, const Profile& profile, const Target& target, 
 
 Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& model,
                                                const BuildOptions& options, BuildReport& report,
-                                               Stages& stages) {
+                                               Stages& stages, bool for_file) {
   HONE_TRY(check_stage_name(options.dump_stage));
+  HONE_TRY(check_op_names(options.cpu_ops));
   const size_t thread_count = options.thread_count > 0 ? options.thread_count : ThreadPool(0).thread_count();
-  HONE_ASSIGN(const std::vector<Target> targets, open_targets(options, thread_count, report));
+  HONE_ASSIGN(std::vector<Target> targets, open_targets(options, thread_count, report));
+  if (for_file) add_portable_target(options, targets);
 
   stages.begin("import", 0);
   auto engine = std::make_shared<EngineData>();
@@ -203,7 +264,8 @@ Result<std::shared_ptr<EngineData>> build_data(const std::filesystem::path& mode
                               .deadline = options.deadline,
                               .memory_limit_bytes = options.memory_limit_bytes,
                               .thread_count = thread_count,
-                              .cache = options.timing_cache.empty() ? nullptr : &cache};
+                              .cache = options.timing_cache.empty() ? nullptr : &cache,
+                              .rules = {.cpu_ops = options.cpu_ops}};
   for (const Target& target : targets) {
     DeviceTuning tuning{target.device->fingerprint(), target.precision, {}};
     for (const auto& profile : engine->profiles)
@@ -226,7 +288,7 @@ Result<BuildReport> build(const std::filesystem::path& model, const std::filesys
   Stages stages(options, report);
   HONE_ASSIGN(const ModelKind kind, model_kind(model));
   if (kind != ModelKind::engine) HONE_TRY(check_output(model, engine_path));  // an engine may be tuned again
-  HONE_ASSIGN(const auto engine, build_data(model, options, report, stages));
+  HONE_ASSIGN(const auto engine, build_data(model, options, report, stages, true));
   stages.begin("pack and write", 0.8);
   HONE_ASSIGN(const EngineSize size,
               write_engine_file(engine_path, *engine, {.strip_source = options.strip_source}));
@@ -241,7 +303,7 @@ Result<std::shared_ptr<const Engine>> build(const std::filesystem::path& model, 
   BuildReport own;
   BuildReport& used = report ? *report : own;
   Stages stages(options, used);
-  HONE_ASSIGN(auto engine, build_data(model, options, used, stages));
+  HONE_ASSIGN(auto engine, build_data(model, options, used, stages, false));
   stages.end();
   return std::make_shared<const Engine>(std::move(engine));
 }
