@@ -87,6 +87,7 @@ refuses 1 "Unknown option: --nosuch" "$bin/trtexec" --onnx=street.onnx --nosuch
 refuses 1 "'formt' is not a valid YOLO argument" "$bin/yolo" export model=street.pt formt=onnx
 refuses 1 "FileNotFoundError" "$bin/yolo" export model=nowhere.pt format=onnx
 refuses 1 "/nowhere" "$bin/hone" build street.pt -o /nowhere/x.engine --level 0
+refuses 1 "there is no operator 'Nonsense'" "$bin/hone" build street.pt -o x.engine --level 0 --cpu-ops Pool,Nonsense
 refuses 2 "--threads" "$bin/hone" detect small.engine "$picture" --threads 99999999
 refuses 2 "--conf" "$bin/hone" detect small.engine "$picture" --conf nan
 refuses 2 "--precision" "$bin/hone" detect street.pt "$picture" --precision f99

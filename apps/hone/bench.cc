@@ -6,7 +6,9 @@
 
 #include "base/cpu_features.h"
 #include "base/file.h"
+#include "build/model.h"
 #include "build/open_model.h"
+#include "device/device.h"
 #include "hone/arguments.h"
 #include "hone/bench_pictures.h"
 #include "hone/commands.h"
@@ -23,7 +25,7 @@ struct BenchArguments {
   int level = 3;
   DeviceArguments device;
   size_t threads = 0, iterations = 10;
-  bool layers = false;
+  bool layers = false, cold = false;
   PictureBench pictures;
 };
 
@@ -77,7 +79,53 @@ Result<BenchResult> bench_shape(const Engine& engine, ExecutionContext& context,
   return result;
 }
 
+double ms_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+// From an engine file to its first result, a line a part. What the driver takes to start stands apart.
+Result<> bench_cold(const BenchArguments& a) {
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  HONE_ASSIGN(const ModelKind kind, model_kind(a.model));
+  if (kind != ModelKind::engine) return error(StatusCode::invalid_argument, "--cold wants an .engine");
+  const auto before = now();
+  std::shared_ptr<Device> device;  // kept, so that the context finds it open
+  if (a.device.device != "cpu")
+    if (auto opened = open_device(a.device.device == "auto" ? "cuda:0" : a.device.device)) device = *opened;
+  const double driver_ms = ms_since(before);
+  const auto start = now();
+  HONE_ASSIGN(const auto engine, Engine::open(a.model));
+  const double open_ms = ms_since(start);
+  HONE_ASSIGN(const auto context,
+              ExecutionContext::create(engine, {.device = a.device.device, .thread_count = a.threads}));
+  std::map<std::string, Shape> shapes;
+  for (const auto& profile : engine->profiles())
+    for (const auto& [name, range] : profile) shapes.try_emplace(name, range.opt);
+  for (const auto& text : a.shapes) {
+    HONE_ASSIGN(const auto named, parse_named_shape(text));
+    shapes[named.first] = named.second;
+  }
+  for (const auto& [name, shape] : shapes) HONE_TRY(context->set_input_shape(name, shape));
+  const double planned_ms = ms_since(start);
+  HONE_ASSIGN(HostBuffers buffers, HostBuffers::create(*engine, *context));
+  const auto ready = now();
+  HONE_TRY(context->run(buffers.inputs(), buffers.outputs()));
+  const double first_ms = ms_since(ready);
+  const auto again = now();
+  HONE_TRY(context->run(buffers.inputs(), buffers.outputs()));
+  fmt::print("{} on {}, cold\n  driver and its context   {:8.1f} ms, not counted below\n", a.model,
+             context->device(), driver_ms);
+  fmt::print("  open and check the file  {:8.1f} ms\n  context and plan         {:8.1f} ms\n", open_ms,
+             planned_ms - open_ms);
+  fmt::print(
+      "  weights, code, graph     {:8.1f} ms\n  first run                {:8.1f} ms (the second {:.2f})\n",
+      context->prepare_ms(), first_ms - context->prepare_ms(), ms_since(again));
+  fmt::print("  file to first result     {:8.1f} ms\n", planned_ms + first_ms);
+  return {};
+}
+
 Result<> bench_model(const BenchArguments& a) {
+  if (a.cold) return bench_cold(a);
   std::vector<std::map<std::string, Shape>> runs;
   ShapeRequest request{.batch = a.batch, .strict = true};
   if (!a.imgsz.empty()) {
@@ -164,6 +212,7 @@ void add_bench(CLI::App& app, CommandLine& line) {
   c->add_option("--level", a->level, "Tuning of a .pt or .onnx, 0 to 5")->check(CLI::Range(0, 5));
   c->add_option("--timing-cache", a->timing_cache, "Remember kernel timings in this file");
   c->add_flag("--layers", a->layers, "A line a layer");
+  c->add_flag("--cold", a->cold, "From an engine file to its first result, once, part by part");
   c->add_option("--json", a->json, "Write the results here");
   c->add_option("--end-to-end", a->pictures.picture,
                 "Time the way from this picture to boxes instead; --batch copies of it");

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 
 #include "base/cpu_features.h"
+#include "device/cuda/binary.h"
 #include "device/cuda/cuda_device.h"
 #include "device/cuda/driver.h"
 #include "device/cuda/nvrtc.h"
@@ -41,7 +43,29 @@ void report_nvrtc(int major) {
     targets += fmt::format(" {}", arch);
   fmt::print("nvrtc {}   {}, version {}, needs a driver of CUDA {} or newer to run, targets{}\n", major,
              nvrtc->path(), cuda::version_text(nvrtc->version()),
-             cuda::version_text(cuda::least_driver(nvrtc->version())), targets);
+             cuda::version_text(cuda::least_driver(nvrtc->version(), "sm_80")), targets);
+}
+
+void report_cache() {
+  const std::filesystem::path folder = cuda::binary_cache();
+  if (folder.empty()) return fmt::print("cache      off\n");
+  size_t files = 0, bytes = 0;
+  std::error_code failure;
+  for (std::filesystem::directory_iterator entry(folder, failure), end; !failure && entry != end;
+       entry.increment(failure)) {
+    std::error_code gone;
+    const auto size = entry->file_size(gone);
+    if (!gone) ++files, bytes += size;
+  }
+  fmt::print("cache      {}, {} compiled kernels, {}\n", folder.string(), files, size_text(bytes));
+}
+
+// What all of it is good for.
+void report_abilities() {
+  const auto devices = cuda_devices();
+  const bool has_gpu = devices && !devices->empty();
+  fmt::print("engines    {} run on a GPU here; {} be built for GPUs here\n", has_gpu ? "can" : "cannot",
+             cuda::can_compile() ? "can" : "cannot");
 }
 
 }  // namespace
@@ -54,6 +78,8 @@ void add_doctor(CLI::App& app, CommandLine& line) {
       report_driver();
       report_nvrtc(12);
       report_nvrtc(13);
+      report_cache();
+      report_abilities();
       return {};
     };
   });
