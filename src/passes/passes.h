@@ -31,11 +31,10 @@ void promote_to_f32(Graph& graph, bool keep_io);
 void convert_to_f16(Graph& graph, bool keep_f32_io);
 
 // What helps a GPU alone, on a bound graph after the bound passes: convolve_before_upsampling,
-// join_convolutions, then lower_precision. Nodes that `stays_f32` names are not lowered: those that are left to
-// the CPU.
+// join_convolutions, then lower_precision. Nodes that `stays_f32` names are not lowered: those that are left
+// to the CPU.
 using StaysF32 = std::function<bool(const Node& node)>;
-Result<> run_gpu_passes(Graph& graph, DType type, const PassContext& context,
-                        const StaysF32& stays_f32 = {});
+Result<> run_gpu_passes(Graph& graph, DType type, const PassContext& context, const StaysF32& stays_f32 = {});
 bool convolve_before_upsampling(Graph& graph);
 bool join_convolutions(Graph& graph);
 // A bound graph whose floating values are f32, after the bound passes: up to the last convolution or matrix
