@@ -48,7 +48,6 @@ void add_conv(Problems& out, const ConvShape& s, const Extras& extras) {
 const ConvShape kOdd[] = {
     {.x = {1, 3, 17, 19}, .m = 8},                      // first layer, borders
     {.x = {2, 3, 33, 31}, .m = 16, .strides = {2, 2}},  // first layer of YOLO
-    {.x = {3, 3, 640, 642}, .m = 8, .strides = {2, 2}},  // many tiles
     {.x = {1, 16, 13, 15}, .m = 32},
     {.x = {2, 32, 9, 11}, .m = 16},
     {.x = {1, 48, 20, 20}, .m = 64, .kernel = {1, 1}, .pads = {0, 0, 0, 0}},
