@@ -57,7 +57,9 @@ void compute_slice(const Op&, const RunArgs& args) {
   }
   for (size_t i = 0; i < in.size(); ++i) inside = inside && out[i] <= std::max<int64_t>(in[i], 1);
   if (inside) return copy_strided(y, x, first, strides);
-  std::memset(y.data, 0, static_cast<size_t>(product(out)) * element_size(y.desc->type));
+  // An empty tensor may have no address.
+  if (product(out) > 0)
+    std::memset(y.data, 0, static_cast<size_t>(product(out)) * element_size(y.desc->type));
 }
 
 std::string check_expand(const Problem& p) {
