@@ -23,8 +23,11 @@ Picture gradient(int width, int height) {
 
 ByteSpan bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
-void put(std::string& to, uint32_t value, int bytes, bool big_endian = false) {
-  for (int i = 0; i < bytes; ++i) to += static_cast<char>(value >> 8 * (big_endian ? bytes - 1 - i : i));
+void put(std::string& to, uint64_t value, int bytes, bool big_endian = false) {
+  for (int i = 0; i < bytes; ++i) {
+    const int byte = big_endian ? bytes - 1 - i : i;
+    to += byte < 8 ? static_cast<char>(value >> 8 * byte) : '\0';
+  }
 }
 
 std::string png_chunk(const char* type, const std::string& data) {
